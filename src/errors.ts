@@ -1,0 +1,139 @@
+/**
+ * Every failure that reaches a person: one class, a literal code, the cause kept, a remedy that can be followed.
+ *
+ * The table is the single place that says how a code ends a process (DESIGN.md section 9) and under which MESSAGE_ID the
+ * journal carries it. A MESSAGE_ID is never reused, not even after its code is gone.
+ */
+
+/** Exit codes of every command; the benign ones stand in SuccessExitStatus= of our units. */
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  rolledBack: 3,
+  rollbackFailed: 4,
+  refused: 5,
+  offered: 100,
+  tryLater: 75,
+  notPermitted: 77,
+  configuration: 78,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+interface CodeFacts {
+  /** How a command ends when this code is what stopped it. */
+  readonly exit: ExitCode;
+  /** MESSAGE_ID in the journal: 32 lower-case hex digits. */
+  readonly messageId: string;
+}
+
+export const CODES = {
+  // CONFIG_: what the operator wrote. Never retried.
+  CONFIG_SYNTAX: { exit: EXIT.configuration, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d01' },
+  CONFIG_INVALID: { exit: EXIT.configuration, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d02' },
+  CONFIG_UNSAFE_FILE: { exit: EXIT.configuration, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d03' },
+  CONFIG_UNKNOWN_NODE: { exit: EXIT.configuration, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d04' },
+  // USAGE_: what was typed.
+  USAGE_INVALID: { exit: EXIT.usage, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d05' },
+  USAGE_NOT_PERMITTED: { exit: EXIT.notPermitted, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d06' },
+  // SOURCE_: the network and the servers. Tried again at the next run; never quarantines (promise 9).
+  SOURCE_UNREACHABLE: { exit: EXIT.tryLater, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d10' },
+  SOURCE_TLS: { exit: EXIT.tryLater, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d11' },
+  SOURCE_HTTP_STATUS: { exit: EXIT.tryLater, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d12' },
+  SOURCE_REDIRECT: { exit: EXIT.tryLater, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d13' },
+  SOURCE_SLOW: { exit: EXIT.tryLater, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d14' },
+  SOURCE_TOO_LARGE: { exit: EXIT.tryLater, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d15' },
+  SOURCE_PROTOCOL: { exit: EXIT.tryLater, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d16' },
+  SOURCE_FETCH_DIED: { exit: EXIT.tryLater, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d17' },
+  // TRUST_: the bytes are not what a trusted publisher signed. Discarded, said loudly, tried again at the next run.
+  TRUST_NO_KEYS: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d20' },
+  TRUST_KEY_FILE: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d21' },
+  TRUST_ENVELOPE: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d22' },
+  TRUST_STRUCTURE: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d23' },
+  TRUST_THRESHOLD: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d24' },
+  TRUST_VERIFIER: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d25' },
+  TRUST_MANIFEST: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d26' },
+  TRUST_NEWER_SCHEMA: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d27' },
+  TRUST_WRONG_PRODUCT: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d28' },
+  TRUST_SERIAL: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d29' },
+  TRUST_EXPIRED: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d2a' },
+  TRUST_CLOCK: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d2b' },
+  TRUST_SIZE: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d2c' },
+  TRUST_DIGEST: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d2d' },
+  TRUST_SPOOL: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d2e' },
+  // ARTIFACT_: a correctly signed archive that must not be unpacked, or does not hold what it should.
+  ARTIFACT_UNSAFE: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d30' },
+  ARTIFACT_MALFORMED: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d31' },
+  ARTIFACT_COUNTS: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d32' },
+  ARTIFACT_UNSUPPORTED: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d33' },
+  ARTIFACT_ENTRY_POINT: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d34' },
+  // DISK_: this host's storage. Tried again at the next run; never quarantines.
+  DISK_FULL: { exit: EXIT.tryLater, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d40' },
+  DISK_READ_ONLY: { exit: EXIT.tryLater, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d41' },
+  DISK_IO: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d42' },
+  // HOST_: systemd, the bus, the lock, the ledger.
+  HOST_BUS: { exit: EXIT.tryLater, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d50' },
+  HOST_LOCKED: { exit: EXIT.tryLater, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d51' },
+  HOST_UNIT: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d52' },
+  HOST_LEDGER: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d53' },
+  HOST_STATE: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d54' },
+  HOST_NODE_STOPPED: { exit: EXIT.done, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d55' },
+  HOST_TOOL: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d56' },
+  HOST_PROBE_ROOM: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d57' },
+  // POLICY_: asked for, and refused by a rule.
+  POLICY_NO_TARGET: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d60' },
+  POLICY_QUARANTINED: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d61' },
+  // GATE_ and ACTIVATE_: this version on this host. The only evidence that quarantines.
+  ACTIVATE_STOP: { exit: EXIT.rolledBack, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d70' },
+  ACTIVATE_START: { exit: EXIT.rolledBack, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d71' },
+  ACTIVATE_INTERRUPTED: { exit: EXIT.rolledBack, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d72' },
+  GATE_EXITED: { exit: EXIT.rolledBack, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d73' },
+  GATE_NOT_READY: { exit: EXIT.rolledBack, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d74' },
+  GATE_PROBE: { exit: EXIT.rolledBack, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d75' },
+  GATE_VERSION: { exit: EXIT.rolledBack, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d76' },
+  GATE_OLD: { exit: EXIT.rollbackFailed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d77' },
+  // RELEASE_: the publisher's side.
+  RELEASE_INPUT: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d80' },
+  RELEASE_GPG: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d81' },
+  RELEASE_REFUSED: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d82' },
+  // Ours.
+  INTERNAL: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1dff' },
+} as const satisfies Record<string, CodeFacts>;
+
+export type ErrorCode = keyof typeof CODES;
+
+export interface ErrorDetails {
+  /** What the operator can do or type next; whole sentences. */
+  readonly remedy: string;
+  readonly cause?: unknown;
+}
+
+export class UpdaterError extends Error {
+  override readonly name = 'UpdaterError';
+  readonly code: ErrorCode;
+  readonly remedy: string;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.remedy = details.remedy;
+  }
+
+  get exit(): ExitCode {
+    return CODES[this.code].exit;
+  }
+}
+
+/** The code of an error from the operating system (`ENOENT`), or undefined for any other value. */
+export function errnoOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** Marks a place that the types say cannot be reached. */
+export function unreachable(value: never): never {
+  throw new UpdaterError('INTERNAL', `unexpected value: ${JSON.stringify(value)}`, {
+    remedy: 'This is a fault in node-updater. Please report it with the output of `node-updater history --json`.',
+  });
+}

@@ -1,0 +1,72 @@
+import type { Digest, Version } from './release.ts';
+
+/**
+ * The signed statement of what is on offer (DESIGN.md section 7). Only `parseManifest` (trust/manifest.ts), called on
+ * bytes whose signatures were accepted, makes one.
+ */
+export interface Manifest {
+  readonly schema: 1;
+  readonly name: string;
+  readonly channel: string;
+  /** Strictly rising from one publication to the next: what stops a replay. */
+  readonly serial: number;
+  /** Milliseconds since the epoch, from RFC 3339 text in UTC. */
+  readonly published: number;
+  readonly expires: number;
+  readonly minimum?: Version;
+  readonly suggested: Version;
+  readonly rollout?: Rollout;
+  readonly withdrawn: readonly Version[];
+  readonly releases: readonly Release[];
+}
+
+export interface Rollout {
+  readonly version: Version;
+  /** 32 bytes as 64 hex digits each. */
+  readonly seed: string;
+  readonly cursor: string;
+}
+
+export interface Release {
+  readonly version: Version;
+  readonly published: number;
+  readonly severity: 'routine' | 'important' | 'critical';
+  readonly notes?: string;
+  readonly epoch: number;
+  readonly rollback: 'safe' | 'restore-data' | 'never';
+  readonly notBefore?: number;
+  readonly artifacts: readonly Artifact[];
+}
+
+export interface Artifact {
+  readonly os: 'linux';
+  readonly arch: 'amd64' | 'arm64';
+  readonly libc: 'gnu' | 'musl' | 'static';
+  /** Absolute URLs, or relative to the URL that the manifest came from; tried in order. */
+  readonly url: readonly string[];
+  /** Bytes of the archive. */
+  readonly size: number;
+  /** Bytes of all regular files together, and number of archive entries (files, directories, links). */
+  readonly unpackedSize: number;
+  readonly entries: number;
+  readonly sha256: Digest;
+  /** URL of the detached OpenPGP signature of the archive. */
+  readonly signature: string;
+}
+
+/** Every limit on what comes from outside, in one place. Bytes unless the name says otherwise. */
+export const LIMITS = {
+  envelope: 256 * 1024,
+  manifest: 64 * 1024,
+  signature: 16 * 1024,
+  signaturesPerManifest: 16,
+  keyFile: 64 * 1024,
+  archive: 64 * 1024 ** 3,
+  unpacked: 256 * 1024 ** 3,
+  entries: 1_000_000,
+  pathBytes: 4096 - 256,
+  componentBytes: 255,
+  depth: 64,
+  linkTargetBytes: 4096 - 256,
+  paxBytes: 64 * 1024,
+} as const;

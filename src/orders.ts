@@ -1,0 +1,99 @@
+/**
+ * What crosses from one room to another, as files under /run/node-updater/NODE (DESIGN.md section 7). The reader of a
+ * file never trusts its writer: it checks the shape again.
+ */
+import type { FetchSettings, Probe, VersionProbe } from './settings.ts';
+import type { Version } from './release.ts';
+
+/** request.json: who types a command, or the timer, asks the transaction unit for a run. Made exclusively. */
+export type Request = {
+  readonly schema: 1;
+  /** Random; the ledger's records of this run carry it, so that the asker can follow. */
+  readonly id: string;
+  /** Clock.now() and boot id when it was asked: a request of an earlier boot is dropped. */
+  readonly asked: number;
+  readonly bootId: string;
+} & RequestKind;
+
+export type RequestKind =
+  | { readonly kind: 'run' }
+  | { readonly kind: 'check' }
+  | { readonly kind: 'upgrade'; readonly to?: Version; readonly force: readonly Force[] }
+  | { readonly kind: 'rollback'; readonly to?: Version };
+
+/** Which refusals the operator overrules by name. */
+export type Force = 'quarantine' | 'rollout' | 'downgrade';
+
+/** fetch.json: the transaction tells the fetch room what to bring, all into /var/cache/node-updater/NODE. */
+export interface FetchOrder {
+  readonly schema: 1;
+  readonly id: string;
+  readonly files: readonly FetchFile[];
+  readonly insecureHttp: boolean;
+  readonly settings: FetchSettings;
+}
+
+export interface FetchFile {
+  /** Name in the cache directory: one safe path component. */
+  readonly name: string;
+  /** Absolute URLs, tried in order. */
+  readonly urls: readonly string[];
+  /** Most bytes to accept; for an archive its signed size. */
+  readonly limit: number;
+  /** Answer 304 to this is welcome: the file is already known. */
+  readonly etag?: string;
+}
+
+/** /var/cache/node-updater/NODE/fetch-report.json: believed for wording and retry only, never for trust. */
+export interface FetchReport {
+  readonly schema: 1;
+  /** The order's id: a report of another order is stale. */
+  readonly id: string;
+  readonly files: readonly FetchFileReport[];
+}
+
+export type FetchFileReport =
+  | {
+      readonly name: string;
+      readonly outcome: 'fetched';
+      readonly url: string;
+      readonly bytes: number;
+      readonly etag?: string;
+    }
+  | { readonly name: string; readonly outcome: 'not-modified'; readonly url: string }
+  | { readonly name: string; readonly outcome: 'failed'; readonly code: string; readonly message: string };
+
+/** probe.json: the transaction tells the probe room what to ask. The answers are lines on the room's stdout. */
+export type ProbeOrder =
+  | {
+      readonly schema: 1;
+      readonly id: string;
+      readonly kind: 'version';
+      /** Absolute path of the binary inside a version directory. */
+      readonly program: string;
+      readonly version: VersionProbe;
+      readonly timeout: number;
+    }
+  | {
+      /** Rounds of probes until the unit is stopped. */
+      readonly schema: 1;
+      readonly id: string;
+      readonly kind: 'rounds';
+      readonly probes: readonly Probe[];
+      readonly interval: number;
+      readonly timeout: number;
+    };
+
+/** One line of probe-report.jsonl. */
+export type ProbeLine =
+  | { readonly id: string; readonly kind: 'version'; readonly version: string }
+  | { readonly id: string; readonly kind: 'version-failed'; readonly message: string }
+  | {
+      readonly id: string;
+      readonly kind: 'round';
+      readonly round: number;
+      /** CLOCK_MONOTONIC in microseconds at the start of the round, as decimal text. */
+      readonly at: string;
+      /** Empty when every probe held. */
+      readonly failures: readonly string[];
+    };

@@ -1,0 +1,28 @@
+import { defineConfig } from 'vitest/config';
+
+// One project for each suite, so that each has its own script and its own time limits.
+// `container` boots systemd and is slow by nature: it runs one file at a time on two cores.
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
+      },
+      { test: { name: 'bus', include: ['test/bus/**/*.test.ts'], testTimeout: 30_000, hookTimeout: 30_000 } },
+      {
+        test: {
+          name: 'container',
+          include: ['test/container/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
+    ],
+  },
+});
