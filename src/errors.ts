@@ -131,6 +131,23 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** The DISK_ error for a failed call on `path`; `action` completes "cannot …". One that is an UpdaterError stays itself. */
+export function diskError(error: unknown, action: string, path: string): UpdaterError {
+  if (error instanceof UpdaterError) return error;
+  const errno = errnoOf(error);
+  const message = `cannot ${action} ${path}: ${errno ?? String(error)}`;
+  if (errno === 'ENOSPC' || errno === 'EDQUOT') {
+    const remedy = `Free space or inodes, or raise the quota, on the file system that holds ${path} (see \`df -h\` and \`df -i\`). The next run tries again.`;
+    return new UpdaterError('DISK_FULL', message, { remedy, cause: error });
+  }
+  if (errno === 'EROFS') {
+    const remedy = `Find out why the file system that holds ${path} is read-only (\`findmnt -T ${path}\`, \`dmesg\`), then remount it read-write. The next run tries again.`;
+    return new UpdaterError('DISK_READ_ONLY', message, { remedy, cause: error });
+  }
+  const remedy = `Look at ${path} (\`namei -l ${path}\`) and at \`dmesg\` for disk errors; what stands there is left as it is.`;
+  return new UpdaterError('DISK_IO', message, { remedy, cause: error });
+}
+
 /** Marks a place that the types say cannot be reached. */
 export function unreachable(value: never): never {
   throw new UpdaterError('INTERNAL', `unexpected value: ${JSON.stringify(value)}`, {
