@@ -46,7 +46,10 @@ export interface Artifact {
   readonly url: readonly string[];
   /** Bytes of the archive. */
   readonly size: number;
-  /** Bytes of all regular files together, and number of archive entries (files, directories, links). */
+  /**
+   * Bytes of all regular files together, and number of archive entries: files, directories and symbolic links. An entry
+   * for the root itself (`./`) and headers that only describe another entry (pax, GNU long names) do not count.
+   */
   readonly unpackedSize: number;
   readonly entries: number;
   readonly sha256: Digest;

@@ -1,0 +1,102 @@
+/**
+ * The publisher's own gpg: it finds the keys, asks for passphrases and talks to agents and smartcards. No secret key ever
+ * passes through here. GNUPGHOME and GPG_TTY reach it through `env`.
+ */
+import { UpdaterError } from '../errors.ts';
+import type { Run, RunResult } from '../host/ports.ts';
+import { parseFingerprint } from '../release.ts';
+import type { Fingerprint } from '../release.ts';
+
+export interface Gpg {
+  readonly run: Run;
+  /** The environment that gpg sees. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** A person may have to find the smartcard first. */
+const TIMEOUT = 10 * 60_000;
+
+/**
+ * What gpg.conf must not change: hosts accept binary signatures (type 0x00) by SHA-256 or stronger, in one armour block
+ * without remarks.
+ */
+const SIGN = [
+  '--batch',
+  '--status-fd=2',
+  '--armor',
+  '--no-comments',
+  '--no-emit-version',
+  '--no-textmode',
+  '--digest-algo=SHA512',
+  '--output=-',
+  '--detach-sign',
+];
+
+export interface MadeSignature {
+  readonly armoured: string;
+  /** Of the keys that signed, which may be subkeys. */
+  readonly keys: readonly Fingerprint[];
+}
+
+/** Signs a file. One armour block with a signature by each signer; gpg's default key when none is given. */
+export async function signFile(gpg: Gpg, file: string, signers: readonly string[]): Promise<MadeSignature> {
+  return made(await runGpg(gpg, [...localUsers(signers), ...SIGN, '--', file]), `sign ${file}`, signers);
+}
+
+export async function signText(gpg: Gpg, text: string, signers: readonly string[]): Promise<MadeSignature> {
+  return made(await runGpg(gpg, [...localUsers(signers), ...SIGN], text), 'sign the manifest', signers);
+}
+
+/** The fingerprint of the primary key that `key` (any of its fingerprints, or a user id) belongs to. */
+export async function primaryFingerprint(gpg: Gpg, key: string): Promise<Fingerprint> {
+  const result = await runGpg(gpg, ['--batch', '--with-colons', '--list-keys', '--', key]);
+  const record = succeeded(result, `find the key ${key}`)
+    .split('\n')
+    .find((line) => line.startsWith('fpr:'));
+  const fingerprint = parseFingerprint(record?.split(':')[9] ?? '');
+  if (fingerprint === undefined) throw gpgError(`gpg shows no fingerprint for the key ${key}`, result);
+  return fingerprint;
+}
+
+/** The public key, armoured. */
+export async function exportKey(gpg: Gpg, fingerprint: Fingerprint): Promise<string> {
+  const result = await runGpg(gpg, ['--batch', '--armor', '--export', '--', fingerprint]);
+  return succeeded(result, `export the key ${fingerprint}`);
+}
+
+function localUsers(signers: readonly string[]): readonly string[] {
+  return signers.map((signer) => `--local-user=${signer}`);
+}
+
+function runGpg(gpg: Gpg, args: readonly string[], input?: string): Promise<RunResult> {
+  const options = { env: gpg.env, timeout: TIMEOUT };
+  return gpg.run(['gpg', ...args], input === undefined ? options : { ...options, input });
+}
+
+function made(result: RunResult, doing: string, signers: readonly string[]): MadeSignature {
+  const armoured = succeeded(result, doing);
+  const keys = [...result.stderr.toString().matchAll(/^\[GNUPG:\] SIG_CREATED D (?:\S+ ){4}(\S+)$/gm)]
+    .map((match) => parseFingerprint(match[1] ?? ''))
+    .filter((fingerprint) => fingerprint !== undefined);
+  if (keys.length !== Math.max(signers.length, 1)) throw gpgError(`gpg did not ${doing} for every signer`, result);
+  return { armoured, keys };
+}
+
+function succeeded(result: RunResult, doing: string): string {
+  if (result.status === 0 && result.stdout.length > 0) return result.stdout.toString('utf8');
+  throw gpgError(result.timedOut ? `gpg took too long to ${doing}` : `gpg could not ${doing}`, result);
+}
+
+/** gpg's own words are what helps: a missing card, a wrong passphrase, an expired key. */
+function gpgError(message: string, result: RunResult): UpdaterError {
+  const words = result.stderr
+    .toString('utf8')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('[GNUPG:]'))
+    .join('; ');
+  return new UpdaterError('RELEASE_GPG', words === '' ? message : `${message}: ${words}`, {
+    remedy:
+      'See that `gpg --list-secret-keys` shows the key, that GNUPGHOME is right, and that the agent can ask for the ' +
+      'passphrase (export GPG_TTY=$(tty)).',
+  });
+}
