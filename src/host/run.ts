@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { errnoOf, UpdaterError } from '../errors.ts';
@@ -12,8 +13,16 @@ const DEFAULT_OUTPUT_LIMIT = 1024 * 1024;
  * caller's to judge.
  */
 export const run: Run = async (command, options = {}) => {
+  try {
+    return await start(command, options);
+  } catch (error) {
+    throw cannotRun(command[0] ?? '', error);
+  }
+};
+
+async function start(command: readonly string[], options: RunOptions): Promise<RunResult> {
   const [program, ...args] = command;
-  if (program === undefined) throw cannotStart('', new Error('empty command'));
+  if (program === undefined) throw new Error('the command is empty');
   const child = spawn(program, args, {
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(options.descriptors ?? [])],
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -23,32 +32,40 @@ export const run: Run = async (command, options = {}) => {
   const stdout = collect(child.stdout as Readable, limit);
   const stderr = collect(child.stderr as Readable, limit);
   const inputError = feed(child.stdin, options);
-  let timedOut = false;
-  // A grandchild may hold the pipes open after the child is gone: closing our ends is what lets `close` come.
-  const stop = (): void => {
-    timedOut = true;
-    child.kill('SIGKILL');
-    child.stdout?.destroy();
-    child.stderr?.destroy();
-  };
-  const timer = options.timeout === undefined ? undefined : setTimeout(stop, options.timeout);
+  const timer = limitTime(child, options.timeout);
   try {
     const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
     const failed = inputError();
     if (failed !== undefined) throw failed;
-    return {
-      status: status ?? undefined,
-      signal: signal ?? undefined,
-      timedOut,
-      stdout: stdout(),
-      stderr: stderr(),
-    } satisfies RunResult;
-  } catch (error) {
-    throw cannotStart(program, error);
+    const ended = { status: status ?? undefined, signal: signal ?? undefined, timedOut: timer.timedOut() };
+    return { ...ended, stdout: stdout(), stderr: stderr() };
   } finally {
-    clearTimeout(timer);
+    timer.clear();
   }
-};
+}
+
+interface Timer {
+  timedOut(): boolean;
+  clear(): void;
+}
+
+function limitTime(child: ChildProcess, timeout: number | undefined): Timer {
+  let timedOut = false;
+  const stop = (): void => {
+    timedOut = true;
+    child.kill('SIGKILL');
+    // A grandchild may hold the pipes open after the child is gone: closing our ends is what lets `close` come.
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  };
+  const timer = timeout === undefined ? undefined : setTimeout(stop, timeout);
+  return {
+    timedOut: () => timedOut,
+    clear: () => {
+      clearTimeout(timer);
+    },
+  };
+}
 
 function collect(stream: Readable, limit: number): () => Buffer {
   const chunks: Buffer[] = [];
@@ -72,7 +89,7 @@ function feed(stdin: Writable | null, options: RunOptions): () => Error | undefi
   return () => failed;
 }
 
-function cannotStart(program: string, cause: unknown): UpdaterError {
+function cannotRun(program: string, cause: unknown): UpdaterError {
   const missing = errnoOf(cause) === 'ENOENT';
   return new UpdaterError('HOST_TOOL', `${program} ${missing ? 'was not found' : 'could not be run'}`, {
     remedy: `Install the package that ships ${program}, or repair it (\`node-updater doctor\` checks every tool).`,
