@@ -47,14 +47,16 @@ export async function signText(gpg: Gpg, text: string, signers: readonly string[
   return made(await runGpg(gpg, [...localUsers(signers), ...SIGN], text), 'sign the manifest', signers);
 }
 
-/** The fingerprint of the primary key that `key` (any of its fingerprints, or a user id) belongs to. */
-export async function primaryFingerprint(gpg: Gpg, key: string): Promise<Fingerprint> {
-  const result = await runGpg(gpg, ['--batch', '--with-colons', '--list-keys', '--', key]);
-  const record = succeeded(result, `find the key ${key}`)
-    .split('\n')
-    .find((line) => line.startsWith('fpr:'));
+/** The fingerprint of the primary key that a signer (a fingerprint of its own or of a subkey, or a user id) stands for. */
+export async function primaryFingerprint(gpg: Gpg, signer: string): Promise<Fingerprint> {
+  const result = await runGpg(gpg, ['--batch', '--with-colons', '--list-secret-keys', '--', signer]);
+  const records = succeeded(result, `find the secret key ${signer}`).split('\n');
+  if (records.filter((line) => line.startsWith('sec:')).length > 1) {
+    throw gpgError(`${signer} stands for several keys; give the fingerprint of one`, result);
+  }
+  const record = records.find((line) => line.startsWith('fpr:'));
   const fingerprint = parseFingerprint(record?.split(':')[9] ?? '');
-  if (fingerprint === undefined) throw gpgError(`gpg shows no fingerprint for the key ${key}`, result);
+  if (fingerprint === undefined) throw gpgError(`gpg shows no fingerprint for the key ${signer}`, result);
   return fingerprint;
 }
 

@@ -1,0 +1,35 @@
+/** What a host would make of published bytes: the same verification, with the keys that hosts trust. */
+import { open } from 'node:fs/promises';
+import type { Manifest } from '../manifest.ts';
+import type { Fingerprint } from '../release.ts';
+import { verifyDetached } from '../trust/archive.ts';
+import type { Certificate } from '../trust/certificate.ts';
+import { parseManifest } from '../trust/manifest.ts';
+import { verifyEnvelope } from '../trust/verify.ts';
+import type { TrustDeps } from '../trust/verify.ts';
+
+export interface Client {
+  readonly keys: readonly Certificate[];
+  readonly threshold: number;
+  readonly trust: TrustDeps;
+}
+
+export interface ReadManifest {
+  readonly manifest: Manifest;
+  /** What was signed. */
+  readonly text: string;
+  readonly signers: readonly Fingerprint[];
+}
+
+/** Throws the TRUST_ error that a host would report. */
+export async function readAsClient(envelope: Uint8Array, client: Client): Promise<ReadManifest> {
+  const { text, signers } = await verifyEnvelope(envelope, client.keys, client.threshold, client.trust);
+  return { manifest: parseManifest(text), text, signers };
+}
+
+/** Who signed the archive at `path`. Throws the TRUST_ error that a host would report. */
+export async function verifyArchive(path: string, armoured: Uint8Array, client: Client): Promise<Fingerprint> {
+  await using file = await open(path, 'r');
+  const { size } = await file.stat();
+  return await verifyDetached({ descriptor: file.fd, size }, armoured, client.keys, client.trust);
+}
