@@ -1,0 +1,134 @@
+/**
+ * From the archive's file to the bytes of the tar within, by magic bytes.
+ *
+ * Threat: the file's digest was verified, its contents were not. A stream that two tools end at different places (a second
+ * gzip member or zstd frame, bytes after the end) shows one archive to who inspects it and another to who unpacks it,
+ * so there is one stream, it ends where the file ends, and what it says of its length is true. Memory is the chunk
+ * size and the decoder's window, at most 128 MiB for zstd --long=27, 32 KiB for gzip.
+ */
+import { constants, createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { crc32, createInflateRaw, createZstdDecompress, constants as zlib } from 'node:zlib';
+import type { InflateRaw, ZstdDecompress } from 'node:zlib';
+import { diskError, errnoOf, UpdaterError } from '../errors.ts';
+import { malformed, unsupported } from './refusal.ts';
+import { WINDOW_LOG_MAX, zstdFrameEnd } from './zstd-frame.ts';
+
+const READ_SIZE = 256 * 1024;
+const CHUNK_SIZE = 256 * 1024;
+const GZIP_TRAILER = 8;
+const REPACK = 'Pack it as .tar.gz or .tar.zst.';
+
+type Decoder = InflateRaw | ZstdDecompress;
+interface Source {
+  readonly path: string;
+  readonly file: FileHandle;
+  readonly size: number;
+  readonly head: Buffer;
+}
+
+/** The bytes of the tar archive in `path`, in chunks. Rejects with ARTIFACT_ errors, DISK_ when reading fails. */
+export async function* readTar(path: string): AsyncGenerator<Buffer, void, undefined> {
+  try {
+    await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    const { size } = await file.stat();
+    const head = Buffer.alloc(Math.min(size, 64 * 1024));
+    await file.read(head, 0, head.length, 0);
+    if (size === 0) throw malformed('it is empty');
+    yield* decoded({ path, file, size, head });
+  } catch (error) {
+    throw error instanceof UpdaterError ? error : fromSystem(error, path);
+  }
+}
+
+function decoded(source: Source): AsyncGenerator<Buffer, void, undefined> {
+  const { head } = source;
+  if (startsWith(head, 0x1f, 0x8b)) return gunzip(source);
+  if (startsWith(head, 0x28, 0xb5, 0x2f, 0xfd)) return unzstd(source);
+  if (startsWith(head, 0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00)) throw unsupported('it is compressed with xz', REPACK);
+  if (startsWith(head, 0x42, 0x5a, 0x68)) throw unsupported('it is compressed with bzip2', REPACK);
+  if (startsWith(head, 0x50, 0x4b, 0x03, 0x04)) throw unsupported('it is a zip file', REPACK);
+  return plain(source);
+}
+
+async function* plain({ path, size }: Source): AsyncGenerator<Buffer, void, undefined> {
+  yield* section(path, 0, size);
+}
+
+/** One gzip member (RFC 1952). Raw inflate, because gunzip joins members and leaves out zero padding in silence. */
+async function* gunzip({ path, file, size, head }: Source): AsyncGenerator<Buffer, void, undefined> {
+  const start = gzipHeaderLength(head);
+  const end = size - GZIP_TRAILER;
+  if (end <= start) throw malformed('it is cut short');
+  let sum = 0;
+  let length = 0;
+  for await (const chunk of through(
+    section(path, start, end),
+    createInflateRaw({ chunkSize: CHUNK_SIZE }),
+    end - start,
+  )) {
+    sum = crc32(chunk, sum);
+    length += chunk.length;
+    yield chunk;
+  }
+  const trailer = Buffer.alloc(GZIP_TRAILER);
+  await file.read(trailer, 0, GZIP_TRAILER, end);
+  if (trailer.readUInt32LE(0) !== sum) throw malformed('its gzip checksum is wrong');
+  if (trailer.readUInt32LE(4) !== length % 2 ** 32) throw malformed('its gzip length is wrong');
+}
+
+function gzipHeaderLength(head: Buffer): number {
+  if (head.length < 18 || head[2] !== 8) throw malformed('its gzip header is broken');
+  const flags = head.readUInt8(3);
+  if ((flags & 0xe0) !== 0) throw malformed('its gzip header has reserved flags');
+  let at = 10;
+  if ((flags & 0x04) !== 0) at += 2 + head.readUInt16LE(at);
+  if ((flags & 0x08) !== 0) at = afterNul(head, at);
+  if ((flags & 0x10) !== 0) at = afterNul(head, at);
+  if ((flags & 0x02) !== 0) at += 2;
+  return at;
+}
+
+function afterNul(head: Buffer, from: number): number {
+  const nul = head.indexOf(0, from);
+  if (nul < 0) throw malformed('its gzip header does not end');
+  return nul + 1;
+}
+
+/** One zstd frame with content (RFC 8878). The decoder alone would take a cut frame for a whole one. */
+async function* unzstd({ path, file, size }: Source): AsyncGenerator<Buffer, void, undefined> {
+  const end = await zstdFrameEnd(file, size);
+  const params = { [zlib.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX };
+  yield* through(section(path, 0, end), createZstdDecompress({ chunkSize: CHUNK_SIZE, params }), end);
+}
+
+async function* through(source: Readable, decoder: Decoder, expected: number): AsyncGenerator<Buffer, void, undefined> {
+  source.on('error', (error) => decoder.destroy(error));
+  source.pipe(decoder);
+  try {
+    for await (const chunk of decoder as AsyncIterable<Buffer>) yield chunk;
+  } finally {
+    source.destroy();
+    decoder.destroy();
+  }
+  if (decoder.bytesWritten !== expected) throw malformed('something follows the end of its compressed stream');
+}
+
+/** The path is opened again: it is in a directory of our own, and a stream that owns its descriptor closes it cleanly. */
+function section(path: string, start: number, end: number): Readable {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW;
+  // The typings know flags as text only.
+  return createReadStream(path, { flags: flags as unknown as string, start, end: end - 1, highWaterMark: READ_SIZE });
+}
+
+function startsWith(head: Buffer, ...magic: number[]): boolean {
+  return magic.every((byte, at) => head[at] === byte);
+}
+
+/** Errors of the decoders have codes of their own; what carries a system call is the disk's. */
+function fromSystem(error: unknown, path: string): UpdaterError {
+  if (error instanceof Error && 'syscall' in error) return diskError(error, 'read', path);
+  return malformed(`it cannot be decompressed (${errnoOf(error) ?? String(error)})`, error);
+}

@@ -1,0 +1,36 @@
+/**
+ * What npm's tar makes of the same header blocks. Two parsers written apart seldom misread a block in the same way, so an
+ * archive is refused where they differ. Only its header and PAX classes are used: its Parser passes over bad headers with a
+ * warning and holds an event emitter for each entry; its unpacking is not used (DESIGN.md section 10).
+ */
+import { Header } from 'tar/header';
+import { Pax } from 'tar/pax';
+import type { Extension, Found } from './cutter.ts';
+import { malformed, quoted } from './refusal.ts';
+
+const TYPES: Readonly<Record<string, readonly string[]>> = {
+  '0': ['File', 'OldFile'],
+  '2': ['SymbolicLink'],
+  '5': ['Directory'],
+};
+
+export function confirm({ described, block, extensions }: Found): void {
+  const header = new Header(block, 0, extended(extensions));
+  const same =
+    header.cksumValid &&
+    header.path === described.name &&
+    (header.linkpath ?? '') === described.link &&
+    header.size === described.size &&
+    (TYPES[described.type] ?? []).includes(header.type);
+  if (!same) throw malformed(`two tar readers do not agree on ${quoted(described.name)}`);
+}
+
+function extended(extensions: readonly Extension[]): Pax | undefined {
+  let pax: Pax | undefined;
+  for (const { type, body } of extensions) {
+    const text = body.toString('utf8');
+    if (type === 'x') pax = Pax.parse(text, pax);
+    else pax = Object.assign(pax ?? new Pax({}), { [type === 'L' ? 'path' : 'linkpath']: text.replace(/\0.*/s, '') });
+  }
+  return pax;
+}
