@@ -32,6 +32,12 @@ export async function certificates(name: string): Promise<readonly Certificate[]
   return readCertificates(await fixture(`keys/${name}`));
 }
 
+export async function certificate(name: string): Promise<Certificate> {
+  const [only, ...rest] = await certificates(name);
+  if (only === undefined || rest.length > 0) throw new Error(`${name} does not hold one key`);
+  return only;
+}
+
 export interface Scratch extends AsyncDisposable {
   readonly path: string;
 }
