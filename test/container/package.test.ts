@@ -1,0 +1,122 @@
+import { expect, it } from 'vitest';
+import { bootContainer, type Container } from '../rig/container/container.ts';
+import { bootInstalled, installPackage } from '../rig/container/installed.ts';
+
+/** Every path on the disk that a package could have left; what apt and the journal keep about anything is not ours. */
+async function filesOf(host: Container): Promise<readonly string[]> {
+  const noise = [
+    '/var/lib/dpkg',
+    '/var/lib/apt',
+    '/var/cache/apt',
+    '/var/log',
+    '/var/cache/ldconfig',
+    '/var/lib/systemd/random-seed',
+  ];
+  const prune = noise.map((path) => `-path ${path}`).join(' -o ');
+  return (
+    await host.sh(`find / -xdev \\( ${prune} \\) -prune -o -print; find /run/systemd/system /run/node-updater || true`)
+  )
+    .split('\n')
+    .sort();
+}
+
+it('installs by apt without a network: timer enabled and waiting, everything else at rest [S1.49] [S2.4] [S2.76]', async () => {
+  await using host = await bootContainer();
+  await installPackage(host);
+  expect(await host.sh('systemctl is-enabled node-updater.timer; systemctl is-active node-updater.timer')).toBe(
+    'enabled\nactive',
+  );
+  expect(await host.sh('systemctl show -P UnitFileState node-updater.service node-updater@x.service')).toBe(
+    'static\n\nstatic',
+  );
+  expect(await host.sh('getent passwd node-updater node-updater-probe | cut -d: -f1,7')).toBe(
+    'node-updater:/usr/sbin/nologin\nnode-updater-probe:/usr/sbin/nologin',
+  );
+  expect(await host.sh("stat -c '%a %U %n' /run/node-updater /var/lib/node-updater /var/cache/node-updater")).toBe(
+    '755 root /run/node-updater\n755 root /var/lib/node-updater\n755 root /var/cache/node-updater',
+  );
+  expect(await host.sh('ls -A /etc/node-updater')).toBe('conf.d\nkeys.d\nnode-updater.toml\nnodes.d');
+  expect((await host.run(['pgrep', '-af', '^/usr/lib/node-autoupdate/'])).stdout).toBe('');
+  expect(await host.sh('systemctl is-system-running')).toBe('running');
+});
+
+it('ships units that systemd has nothing to say about', async () => {
+  await using host = await bootInstalled();
+  await host.push(Buffer.from('[Service]\nExecStart=sleep infinity\n'), '/etc/systemd/system/demo.service');
+  const names = (await host.sh('cd /usr/lib/systemd/system; ls -d node-updater*')).split('\n');
+  expect(names).toContain('node-updater@.service');
+  const units = names.map((name) => name.replace('@.', '@demo.'));
+  const said = await host.run(['systemd-analyze', 'verify', '--man=no', ...units]);
+  expect(said).toEqual({ status: 0, stdout: '', stderr: '' });
+});
+
+it('keeps the environment of a root shell out of its runtime', async () => {
+  await using host = await bootInstalled();
+  expect(await host.sh('/usr/lib/node-autoupdate/node --version')).toBe('v24.21.0');
+  const poison = 'NODE_OPTIONS=--require=/none OPENSSL_CONF=/none NODE_PATH=/none SSL_CERT_FILE=/none';
+  expect((await host.run(['sh', '-c', `env ${poison} /usr/lib/node-autoupdate/node -e 0`])).status).not.toBe(0);
+  await host.sh(`env ${poison} node-updater --help`);
+});
+
+it('leaves nothing behind when it is purged but its users, and never touches /opt [S2.4]', async () => {
+  await using host = await bootContainer();
+  await host.sh('mkdir -p /opt/demo/versions/1; ln -s versions/1 /opt/demo/current');
+  const before = await filesOf(host);
+  await installPackage(host);
+  await host.sh(`
+    touch /etc/node-updater/nodes.d/demo.toml /var/lib/systemd/timers/stamp-node-updater.timer
+    mkdir -p /var/lib/node-updater/demo /var/cache/node-updater/demo /run/node-updater/demo
+    mkdir -p /etc/systemd/system/demo.service.d
+    touch /var/lib/node-updater/demo/ledger.jsonl /etc/systemd/system/demo.service.d/50-node-updater.conf`);
+  await host.sh('apt-get purge --yes --quiet node-autoupdate', { timeout: 120 });
+  // systemd-sysusers keeps a lock file, and the copies that it makes of the user database.
+  const users = /^\/etc\/(\.pwd\.lock|(passwd|group|shadow|gshadow)-?)$/;
+  const after = (await filesOf(host)).filter((path) => !users.test(path));
+  expect(after).toEqual(before.filter((path) => !users.test(path)));
+  expect(await host.sh('getent passwd node-updater | cut -d: -f1; systemctl is-system-running')).toBe(
+    'node-updater\nrunning',
+  );
+});
+
+/** A node in the middle of its soak: version 2 runs on probation, `fallback` names version 1. */
+async function nodeOnProbation(host: Container): Promise<void> {
+  await host.sh(`
+    for version in 1 2; do
+      mkdir -p /opt/demo/versions/$version
+      printf '#!/bin/sh\\necho version %s\\nexec sleep infinity\\n' $version >/opt/demo/versions/$version/run
+      chmod +x /opt/demo/versions/$version/run
+    done
+    ln -s versions/2 /opt/demo/current
+    ln -s versions/1 /opt/demo/fallback
+    printf '[Service]\\nExecStart=/opt/demo/current/run\\n' >/etc/systemd/system/demo.service
+    mkdir -p /run/systemd/system/demo.service.d /run/node-updater/demo
+    printf '[Service]\\nRestart=always\\n' >/run/systemd/system/demo.service.d/zzz-node-updater.conf
+    touch /run/node-updater/demo/open
+    systemctl daemon-reload
+    systemctl start demo.service`);
+  await host.waitForJournal(/^version 2$/);
+}
+
+it('puts a node in its soak back to its committed version before it lets itself be removed [F122] [P46]', async () => {
+  await using host = await bootInstalled();
+  await nodeOnProbation(host);
+  await host.sh('apt-get remove --yes --quiet node-autoupdate', { timeout: 120 });
+  await host.waitForJournal(/^version 1$/);
+  expect(await host.sh('readlink /opt/demo/current; ls /opt/demo; systemctl is-active demo.service')).toBe(
+    'versions/1\ncurrent\nversions\nactive',
+  );
+  expect(await host.sh('ls /run/systemd/system')).not.toContain('node-updater');
+});
+
+it('refuses to be removed while a node cannot be put back, says how to go on, and then works as before [F122]', async () => {
+  await using host = await bootInstalled();
+  await nodeOnProbation(host);
+  await host.sh('rm -r /opt/demo/versions/1');
+  const refused = await host.run(['apt-get', 'remove', '--yes', '--quiet', 'node-autoupdate'], { timeout: 120 });
+  expect(refused.status).not.toBe(0);
+  expect(refused.stdout + refused.stderr).toContain('rm /opt/demo/fallback');
+  expect(await host.sh('readlink /opt/demo/current; systemctl is-active demo.service')).toBe('versions/2\nactive');
+  expect(await host.sh('systemctl show -P LoadState node-updater@demo.service')).toBe('loaded');
+  expect(await host.sh('systemctl is-active node-updater.timer')).toBe('active');
+  await host.sh('rm /opt/demo/fallback; apt-get remove --yes --quiet node-autoupdate', { timeout: 120 });
+});
