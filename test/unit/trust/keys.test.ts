@@ -52,14 +52,14 @@ describe('loadKeys', () => {
     await expect(loadKeys([])).rejects.toMatchObject({ code: 'TRUST_NO_KEYS' });
   });
 
-  const damaged: readonly (readonly [string, (file: string) => Promise<void> | undefined | void, RegExp])[] = [
+  const damaged: readonly (readonly [string, (file: string) => unknown, RegExp])[] = [
     ['missing', () => undefined, /does not exist/],
     ['empty', (file) => writeFile(file, '', { mode: 0o644 }), /is empty/],
     ['cut in the middle', (file) => writeFile(file, binaryA.subarray(0, 100), { mode: 0o644 }), /truncated/],
     ['cut in its armour', (file) => writeFile(file, armouredA.subarray(0, 200), { mode: 0o644 }), /does not end/],
     ['text', (file) => writeFile(file, '<html>not found</html>', { mode: 0o644 }), /does not start/],
     ['a directory', (file) => mkdir(file), /not a regular file/],
-    ['a FIFO', (file) => void execFileSync('mkfifo', [file]), /not a regular file/],
+    ['a FIFO', (file) => execFileSync('mkfifo', [file]), /not a regular file/],
     ['a symbolic link', (file) => symlink(join(fixtures, 'keys/release-a.asc'), file), /symbolic link/],
     ['too large', (file) => writeFile(file, Buffer.alloc(70_000, 0x99), { mode: 0o644 }), /larger than/],
     ['a signature', async (file) => writeFile(file, await fixture('sigs/00-good-ed25519.asc')), /does not start/],
