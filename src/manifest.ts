@@ -46,11 +46,12 @@ export interface Artifact {
   readonly url: readonly string[];
   /** Bytes of the archive. */
   readonly size: number;
-  /**
-   * Bytes of all regular files together, and number of archive entries: files, directories and symbolic links. An entry
-   * for the root itself (`./`) and headers that only describe another entry (pax, GNU long names) do not count.
-   */
+  /** Bytes of all regular files together. */
   readonly unpackedSize: number;
+  /**
+   * Files, directories and symbolic links, as `tar t | wc -l` counts them: an entry for the root itself (`./`, which
+   * `release build` never makes) counts, a header that only describes another entry (pax, GNU long names) does not.
+   */
   readonly entries: number;
   readonly sha256: Digest;
   /** URL of the detached OpenPGP signature of the archive. */

@@ -54,7 +54,7 @@ export async function writeArchive(directory: string, path: string, options: Arc
   };
   const blocks = archiveBlocks(directory, options.mtime, counts);
   const compressor = compressorFor(options);
-  await (compressor === undefined ? pipeline(blocks, write) : pipeline(blocks, compressor, write));
+  await (compressor === undefined ? write(blocks) : compress(blocks, compressor, write));
   await output.chmod(0o644); // open(2) takes the umask off
   await output.sync();
   return { size, sha256: hash.digest('hex') as Digest, counts };
@@ -97,6 +97,38 @@ async function* fileBlocks(directory: string, path: string, size: number): Async
   }
   if ((await file.stat()).size !== size) throw refusePath(path, changed, remedy);
   yield tarPadding(size);
+}
+
+/**
+ * Each piece is compressed before the next is written, and the end comes alone. Left to the stream's own queue, the last
+ * piece and the end arrive together or apart as the scheduler likes, and zstd then makes other bytes.
+ */
+async function compress(
+  blocks: AsyncIterable<Buffer>,
+  compressor: Transform,
+  write: (chunks: AsyncIterable<Buffer>) => Promise<void>,
+): Promise<void> {
+  const feed = async (): Promise<void> => {
+    try {
+      for await (const block of blocks) await writeTo(compressor, block);
+      compressor.end();
+    } catch (error) {
+      // When the output failed, feeding fails of it: the output's error is the one to report.
+      const cause = compressor.errored ?? error;
+      compressor.destroy(cause as Error);
+      throw cause;
+    }
+  };
+  await Promise.all([pipeline(compressor, write), feed()]);
+}
+
+function writeTo(stream: Transform, chunk: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(chunk, (error) => {
+      if (error) reject(error);
+      else resolve();
+    });
+  });
 }
 
 function compressorFor({ format, level }: ArchiveOptions): Transform | undefined {

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { realpath, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { readHeaders } from '../artifact/headers.ts';
 import type { Files } from '../host/ports.ts';
 import type { Artifact, Release } from '../manifest.ts';
 import type { Version } from '../release.ts';
@@ -44,7 +45,7 @@ export interface Built {
   readonly description: Description;
 }
 
-/** Throws RELEASE_INPUT for what cannot be released, naming the path. A build over an older one replaces its files. */
+/** Throws RELEASE_INPUT, or ARTIFACT_ as a host would, for what cannot be released, naming the path. A build over an older one replaces its files. */
 export async function buildRelease(options: BuildOptions, files: Files): Promise<Built> {
   refuseName(options.name);
   const platform = await platformOf(options);
@@ -57,6 +58,7 @@ export async function buildRelease(options: BuildOptions, files: Files): Promise
     const { format = 'tar.zst', level, mtime = 0 } = options;
     const facts = await writeArchive(options.directory, temporary, { format, level, mtime });
     refuseEmpty(options.directory, facts.counts);
+    await readHeaders(temporary, facts.counts); // by the very code of the hosts, while it can still be changed
     const description = describe(options, platform, archive, facts);
     await files.rename(temporary, archive);
     const descriptionFile = base + SUFFIX.description;

@@ -1,5 +1,7 @@
 /** What a host would make of published bytes: the same verification, with the keys that hosts trust. */
 import { open } from 'node:fs/promises';
+import { readHeaders } from '../artifact/headers.ts';
+import type { SignedCounts } from '../artifact/headers.ts';
 import type { Manifest } from '../manifest.ts';
 import type { Fingerprint } from '../release.ts';
 import { verifyDetached } from '../trust/archive.ts';
@@ -27,8 +29,19 @@ export async function readAsClient(envelope: Uint8Array, client: Client): Promis
   return { manifest: parseManifest(text), text, signers };
 }
 
-/** Who signed the archive at `path`. Throws the TRUST_ error that a host would report. */
-export async function verifyArchive(path: string, armoured: Uint8Array, client: Client): Promise<Fingerprint> {
+/** Who signed the archive at `path`, whose headers were all found good. Throws what a host would: TRUST_, ARTIFACT_. */
+export async function verifyArchive(
+  path: string,
+  armoured: Uint8Array,
+  counts: SignedCounts,
+  client: Client,
+): Promise<Fingerprint> {
+  const signer = await verifySignature(path, armoured, client);
+  await readHeaders(path, counts);
+  return signer;
+}
+
+async function verifySignature(path: string, armoured: Uint8Array, client: Client): Promise<Fingerprint> {
   await using file = await open(path, 'r');
   const { size } = await file.stat();
   return await verifyDetached({ descriptor: file.fd, size }, armoured, client.keys, client.trust);

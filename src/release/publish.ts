@@ -97,7 +97,8 @@ async function prepare(options: PublishOptions, deps: PublishDeps): Promise<Prep
   const manifest = planManifest(previous, { ...options, additions }, now);
   const added: Offer[] = [];
   for (const offer of offers) {
-    await verifyArchive(offer.archive, offer.signature, client);
+    const { entries, unpacked_size: unpackedSize } = offer.description;
+    await verifyArchive(offer.archive, offer.signature, { entries, unpackedSize }, client);
     if (!(await isPlaced(`${options.directory}/${offer.place}`, offer.description.sha256))) added.push(offer);
   }
   refuseUnacceptable(manifest, read, now);

@@ -37,7 +37,7 @@ export interface CheckedArtifact {
   readonly state: 'verified' | 'elsewhere';
 }
 
-/** Throws what a host would report: TRUST_ errors, or SOURCE_UNREACHABLE for a file that is not there. */
+/** Throws what a host would report: TRUST_ and ARTIFACT_ errors, or SOURCE_UNREACHABLE for a file that is not there. */
 export async function verifyRelease(options: VerifyOptions, gpgv: Gpgv): Promise<VerifyReport> {
   const { directory, threshold, now } = options;
   const client = { keys: await loadKeys(options.keys), threshold, trust: { ...gpgv, now } };
@@ -64,7 +64,7 @@ async function checkArtifact(directory: string, artifact: Artifact, client: Clie
   if (facts.size !== artifact.size)
     throw different('TRUST_SIZE', path, `${facts.size} bytes`, `${artifact.size} bytes`);
   if (facts.sha256 !== artifact.sha256) throw different('TRUST_DIGEST', path, facts.sha256, artifact.sha256);
-  await verifyArchive(path, await readSignature(directory, artifact), client);
+  await verifyArchive(path, await readSignature(directory, artifact), artifact, client);
   return 'verified';
 }
 

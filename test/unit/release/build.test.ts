@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   chmod,
   copyFile,
@@ -116,6 +116,29 @@ describe('buildRelease', () => {
       expect(Buffer.compare(await readFile(first.archive), await readFile(second.archive))).toBe(0);
     },
   );
+
+  it('makes the same .tar.zst however the scheduler interleaves the work', async () => {
+    await ordinaryTree();
+    const one = (at: number): Promise<Built> => build({ out: join(root, `out${at}`) });
+    const builds = await Promise.all(Array.from({ length: 40 }, (_, at) => one(at)));
+    expect(new Set(builds.map(({ description }) => description.sha256)).size).toBe(1);
+  });
+
+  it('ends with the cause and leaves nothing behind when the output cannot be written', async () => {
+    await put('large', randomBytes(4 * 1024 * 1024));
+    const script = `
+      import { run } from './src/host/run.ts';
+      import { durableFiles } from './src/host/files.ts';
+      import { buildRelease } from './src/release/build.ts';
+      const [directory, out] = process.argv.slice(1);
+      const options = { directory, out, name: 'demo', version: '1.0.0', level: 1 };
+      await buildRelease(options, durableFiles(run)).catch((error) => console.log(error.code, error.message));`;
+    // Node ignores SIGXFSZ, so that a file over the limit is an ordinary EFBIG.
+    const limited = ['-c', 'ulimit -f 1000; exec "$@"', 'sh', process.execPath, '--input-type=module', '-e', script];
+    const said = execFileSync('sh', [...limited, tree, join(root, 'out')], { encoding: 'utf8' });
+    expect(said).toMatch(/^DISK_IO .*EFBIG/);
+    expect(await readdir(join(root, 'out'))).toEqual([]);
+  });
 
   it('writes a file with several hard links as a file of its own each time', async () => {
     await put('one', 'same');
