@@ -1,0 +1,154 @@
+/** What decides whether a release is taken: pure, and the only place that says no. */
+import type { Artifact, Manifest, Release } from '../manifest.ts';
+import type { Force } from '../orders.ts';
+import type { Version } from '../release.ts';
+import { compareVersions } from '../version.ts';
+import { inRollout } from './cohort.ts';
+
+export interface Facts {
+  /** The committed version; undefined before the first installation. */
+  readonly current: Version | undefined;
+  readonly arch: Artifact['arch'];
+  readonly libc: 'gnu' | 'musl';
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** cohortOf() of this node. */
+  readonly place: Buffer;
+  /** Versions that failed here, with the reason. */
+  readonly quarantined: ReadonlyMap<Version, { readonly message: string }>;
+}
+
+export interface Wish {
+  /** A version that the operator asked for by name. */
+  readonly to?: Version;
+  readonly force: readonly Force[];
+}
+
+/** One line of `why`. `opens`: when a gate that blocks will pass by itself, in milliseconds since the epoch. */
+export interface Gate {
+  readonly gate: 'offered' | 'newer' | 'platform' | 'not-before' | 'rollout' | 'quarantine';
+  readonly passed: boolean;
+  readonly message: string;
+  readonly opens?: number;
+}
+
+export interface Decision {
+  readonly gates: readonly Gate[];
+  /** What the manifest offers this node, whether or not a gate blocks it. */
+  readonly release: Release | undefined;
+  readonly artifact: Artifact | undefined;
+  /** True when every gate passed. */
+  readonly install: boolean;
+}
+
+export function decide(manifest: Manifest, facts: Facts, wish: Wish): Decision {
+  const version = target(manifest, facts, wish);
+  const release = manifest.releases.find((offered) => offered.version === version);
+  const offered = gateOffered(manifest, version, release);
+  if (release === undefined || !offered.passed)
+    return { gates: [offered], release, artifact: undefined, install: false };
+  const artifact = fittingArtifact(release, facts);
+  const gates = [
+    offered,
+    gateNewer(release, facts, wish),
+    gatePlatform(release, artifact, facts),
+    gateNotBefore(release, facts, wish),
+    gateRollout(manifest, release, facts, wish),
+    gateQuarantine(release, facts, wish),
+  ];
+  return { gates, release, artifact, install: gates.every((gate) => gate.passed) };
+}
+
+/**
+ * What is suggested. A node below the minimum that the rollout has not reached goes to the minimum first, as the Storj
+ * network has it; where the minimum is not on offer, to what is suggested at once.
+ */
+function target(manifest: Manifest, facts: Facts, wish: Wish): Version {
+  if (wish.to !== undefined) return wish.to;
+  const { minimum, rollout, suggested, releases } = manifest;
+  const reached = rollout?.version !== suggested || inRollout(facts.place, rollout);
+  if (reached || minimum === undefined || !belowMinimum(manifest, facts)) return suggested;
+  return releases.some((release) => release.version === minimum) ? minimum : suggested;
+}
+
+function belowMinimum(manifest: Manifest, facts: Facts): boolean {
+  return (
+    manifest.minimum !== undefined &&
+    facts.current !== undefined &&
+    compareVersions(facts.current, manifest.minimum) < 0
+  );
+}
+
+function gateOffered(manifest: Manifest, version: Version, release: Release | undefined): Gate {
+  if (manifest.withdrawn.includes(version)) {
+    return { gate: 'offered', passed: false, message: `${version} was withdrawn by its publisher` };
+  }
+  return release === undefined
+    ? { gate: 'offered', passed: false, message: `the manifest does not offer ${version}` }
+    : { gate: 'offered', passed: true, message: `${version} is offered in channel ${manifest.channel}` };
+}
+
+function gateNewer(release: Release, facts: Facts, wish: Wish): Gate {
+  const { current } = facts;
+  if (current === undefined) return { gate: 'newer', passed: true, message: 'nothing is installed yet' };
+  if (current === release.version) return { gate: 'newer', passed: false, message: `${current} is what runs` };
+  if (compareVersions(release.version, current) > 0) {
+    return { gate: 'newer', passed: true, message: `${release.version} is newer than ${current}` };
+  }
+  const passed = wish.force.includes('downgrade');
+  const message = `${release.version} is not newer than ${current}${passed ? '; asked for all the same' : ''}`;
+  return { gate: 'newer', passed, message };
+}
+
+function fittingArtifact(release: Release, facts: Facts): Artifact | undefined {
+  const fitting = release.artifacts.filter(
+    (artifact) => artifact.arch === facts.arch && (artifact.libc === facts.libc || artifact.libc === 'static'),
+  );
+  return fitting.find((artifact) => artifact.libc === facts.libc) ?? fitting[0];
+}
+
+function gatePlatform(release: Release, artifact: Artifact | undefined, facts: Facts): Gate {
+  const platform = `linux/${facts.arch}/${facts.libc}`;
+  return artifact === undefined
+    ? { gate: 'platform', passed: false, message: `${release.version} has no artifact for ${platform}` }
+    : { gate: 'platform', passed: true, message: `${release.version} has an artifact for ${platform}` };
+}
+
+function gateNotBefore(release: Release, facts: Facts, wish: Wish): Gate {
+  const { notBefore } = release;
+  if (notBefore === undefined || notBefore <= facts.now || wish.to !== undefined) {
+    return { gate: 'not-before', passed: true, message: 'its time has come' };
+  }
+  return { gate: 'not-before', passed: false, message: 'its publisher holds it back for now', opens: notBefore };
+}
+
+function gateRollout(manifest: Manifest, release: Release, facts: Facts, wish: Wish): Gate {
+  const { rollout } = manifest;
+  if (rollout?.version !== release.version) {
+    return { gate: 'rollout', passed: true, message: 'it is offered to every node' };
+  }
+  if (wish.to !== undefined || wish.force.includes('rollout')) {
+    return { gate: 'rollout', passed: true, message: 'asked for by name: the rollout does not matter' };
+  }
+  if (belowMinimum(manifest, facts)) {
+    return {
+      gate: 'rollout',
+      passed: true,
+      message: `below the minimum ${manifest.minimum ?? ''}: the rollout does not matter`,
+    };
+  }
+  return inRollout(facts.place, rollout)
+    ? { gate: 'rollout', passed: true, message: 'the rollout has reached this node' }
+    : { gate: 'rollout', passed: false, message: 'the rollout has not reached this node yet' };
+}
+
+function gateQuarantine(release: Release, facts: Facts, wish: Wish): Gate {
+  const entry = facts.quarantined.get(release.version);
+  if (entry === undefined) return { gate: 'quarantine', passed: true, message: 'it has not failed here' };
+  const passed = wish.force.includes('quarantine');
+  return {
+    gate: 'quarantine',
+    passed,
+    message: passed ? `it failed here, and is tried again on request` : `it failed here: ${entry.message}`,
+  };
+}
