@@ -15,6 +15,8 @@ export interface NodeLayout {
   readonly ledger: string;
   readonly trustState: string;
   readonly checkState: string;
+  /** The last manifest that was verified, as it came. */
+  readonly manifest: string;
   /** The transaction's own copy of what fetch left; 0700. */
   readonly incoming: string;
   /** /var/cache/node-updater/NODE: written by the user node-updater, believed by nobody */
@@ -82,6 +84,7 @@ function nodeLayout(root: string, name: NodeName): NodeLayout {
     ledger: `${state}/ledger.jsonl`,
     trustState: `${state}/trust.json`,
     checkState: `${state}/check.json`,
+    manifest: `${state}/manifest.json`,
     incoming: `${state}/incoming`,
     cache: `${root}/var/cache/node-updater/${name}`,
     run,

@@ -19,6 +19,7 @@ export function unitFacts(unit: string, properties: unknown, service: unknown): 
     invocationId: bytes(values, 'InvocationID').toString('hex'),
     triggeredBy: texts(values, 'TriggeredBy'),
     needDaemonReload: flag(values, 'NeedDaemonReload'),
+    job: jobOf(values),
     ...(service === undefined ? {} : { service: serviceFacts(dictionary(service), values) }),
   };
 }
@@ -74,6 +75,14 @@ function bytes(values: Properties, name: string): Buffer {
   const value = own(values, name);
   if (!Buffer.isBuffer(value)) throw unexpected(name, value);
   return value;
+}
+
+/** Job is (id, path); id 0 says that there is none. */
+function jobOf(values: Properties): number {
+  const value: unknown = plain(values['Job'] ?? [0]);
+  const id: unknown = Array.isArray(value) ? value[0] : undefined;
+  if (typeof id !== 'number') throw unexpected('Job', value);
+  return id;
 }
 
 function flag(values: Properties, name: string): boolean {

@@ -65,6 +65,8 @@ export interface UnitFacts {
   readonly invocationId: string;
   readonly triggeredBy: readonly string[];
   readonly needDaemonReload: boolean;
+  /** Id of the job that waits or runs for the unit, 0 when there is none. */
+  readonly job: number;
   /** The rest is undefined for a unit that is no service. */
   readonly service?: ServiceFacts;
 }
@@ -110,6 +112,16 @@ export interface SystemBus {
 
 export interface Lock extends AsyncDisposable {
   readonly path: string;
+}
+
+/** The heartbeat of our own unit: systemd ends a transaction that stops beating, and the fallback acts. */
+export interface Heartbeat {
+  /** Cheap; call it from whatever makes progress. */
+  beat(): void;
+  /** What `systemctl status` shows, and a beat. */
+  status(text: string): void;
+  /** Beats while something that is bounded in time is waited for, such as a job of systemd. */
+  during<T>(waited: Promise<T>): Promise<T>;
 }
 
 /** Runs a program without a shell. Output is capped; a program that outlives `timeout` (ms) is killed. */

@@ -1,0 +1,13 @@
+import type { ActivationContext } from './context.ts';
+import { exists } from './links.ts';
+
+/** Ends the probation: what is left after a death in here is harmless, and the next run removes it. Idempotent. */
+export async function cleanUp(context: ActivationContext): Promise<void> {
+  const { bus, files, layout } = context;
+  if (await exists(layout.probation)) {
+    await files.remove(layout.probation);
+    await bus.reload();
+  }
+  await files.remove(layout.downMark);
+  await files.remove(layout.openMark);
+}

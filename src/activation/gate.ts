@@ -1,0 +1,90 @@
+/**
+ * The health gate's judgement: pure. What a unit's properties and the probes' rounds say about the version that runs.
+ * Rules and their reasons: DESIGN.md section 6 and the cases it points to.
+ */
+import type { ErrorCode } from '../errors.ts';
+import type { ServiceFacts, UnitFacts } from '../host/ports.ts';
+
+export type Verdict =
+  | { readonly kind: 'holds' }
+  | { readonly kind: 'waiting' }
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string }
+  /** The node is down, and not by its own doing or ours. */
+  | { readonly kind: 'operator'; readonly message: string };
+
+/** How a service can end when systemd stops it because a person said so. */
+const STOP_RESULTS = ['success', 'exit-code', 'signal', 'timeout', 'core-dump'];
+
+export interface Baseline {
+  /** CLOCK_MONOTONIC in microseconds; a main process that is older is not the version to be judged. */
+  readonly startedAfter: bigint;
+  /** NRestarts from which exits are counted; 0 right after a start. */
+  readonly restarts: number;
+}
+
+export function judgeUnit(facts: UnitFacts, baseline: Baseline): Verdict {
+  const { service, unit } = facts;
+  if (service === undefined) return failed('HOST_UNIT', `${unit} is no service`);
+  const exits = service.nRestarts - baseline.restarts;
+  if (exits > 0) {
+    const times = exits === 1 ? 'once' : `${exits} times`;
+    return failed('GATE_EXITED', `${unit} exited ${times} and was restarted by systemd (${describe(service)})`);
+  }
+  switch (facts.activeState) {
+    case 'active':
+      return judgeActive(facts, service, baseline.startedAfter);
+    case 'inactive':
+      // Between the two halves of a restart a unit is inactive for a moment; its job tells.
+      if (facts.job !== 0) return { kind: 'waiting' };
+      // A node that its socket starts may rest; its probes wake it.
+      return facts.triggeredBy.length > 0 ? { kind: 'holds' } : operator(`${unit} was stopped by its operator`);
+    case 'failed':
+      return judgeFailed(facts, service);
+    default:
+      // activating, deactivating, reloading: on its way to one of the above.
+      return { kind: 'waiting' };
+  }
+}
+
+function judgeActive(facts: UnitFacts, service: ServiceFacts, startedAfter: bigint): Verdict {
+  if (facts.subState === 'exited') return failed('GATE_EXITED', `${facts.unit} ended (${describe(service)})`);
+  if (service.execMainStartMonotonic < startedAfter) {
+    return failed('HOST_UNIT', `${facts.unit} still runs a process that was started before the switch`);
+  }
+  return { kind: 'holds' };
+}
+
+/**
+ * On probation every exit of the node's own is followed by a restart. A unit that is `failed` without one was stopped by
+ * a person, and its daemon answers SIGTERM with an error or had to be killed.
+ */
+function judgeFailed(facts: UnitFacts, service: ServiceFacts): Verdict {
+  if (service.restart === 'always' && STOP_RESULTS.includes(service.result)) {
+    return operator(`${facts.unit} was stopped by its operator (${describe(service)})`);
+  }
+  return failed('GATE_EXITED', `${facts.unit} failed (${describe(service)})`);
+}
+
+function describe(service: ServiceFacts): string {
+  return `result ${service.result}, exit status ${service.execMainStatus}`;
+}
+
+/** Rounds of probes, the newest last: `failures` of the last four times as many fail the gate, so flapping does too. */
+export function judgeRounds(rounds: readonly (readonly string[])[], failures: number): Verdict {
+  const recent = rounds.slice(-failures * 4);
+  const bad = recent.filter((round) => round.length > 0);
+  if (bad.length >= failures) {
+    const message = `${bad.length} of the last ${recent.length} probe rounds failed; the last said: ${bad.at(-1)?.join('; ') ?? ''}`;
+    return failed('GATE_PROBE', message);
+  }
+  const last = recent.at(-1);
+  return last?.length === 0 ? { kind: 'holds' } : { kind: 'waiting' };
+}
+
+function failed(code: ErrorCode, message: string): Verdict {
+  return { kind: 'failed', code, message };
+}
+
+function operator(message: string): Verdict {
+  return { kind: 'operator', message };
+}

@@ -1,0 +1,82 @@
+import { stat } from 'node:fs/promises';
+import { UpdaterError, type ErrorCode } from '../errors.ts';
+import type { UnitFacts } from '../host/ports.ts';
+import { versionPath } from '../layout.ts';
+import type { Version } from '../release.ts';
+import type { ActivationContext } from './context.ts';
+import { ensureUnits } from './ensure-units.ts';
+import { readLinks } from './links.ts';
+import { checkVersion } from './probe-room.ts';
+
+/** systemd's "no time limit". */
+const INFINITY = 2n ** 64n - 1n;
+
+export type Ready = { readonly kind: 'ready' } | { readonly kind: 'node-stopped' };
+
+/** Everything that can fail before the stop fails here, with the node untouched. Repeatable. */
+export async function preflight(
+  transition: { from: Version | undefined; to: Version },
+  context: ActivationContext,
+): Promise<Ready> {
+  const { bus, layout, unit } = context;
+  await ensureUnits(context);
+  await checkFallbackUnits(context);
+  const facts = await bus.facts(unit);
+  const problem = checkUnit(facts, layout.home);
+  if (problem !== undefined) throw refuse('HOST_UNIT', problem, `See the unit: systemctl cat ${unit}`);
+  const links = await readLinks(layout);
+  if (links.current !== transition.from) {
+    throw refuse(
+      'HOST_STATE',
+      `${layout.current} names ${links.current ?? 'nothing'}, not ${transition.from ?? 'nothing'}`,
+    );
+  }
+  const directory = versionPath(layout, transition.to);
+  if (!(await isDirectory(directory))) throw refuse('POLICY_NO_TARGET', `${directory} is not there`);
+  await checkVersion(`${directory}/${context.settings.binary}`, transition.to, context);
+  const stopped = facts.activeState === 'inactive' && facts.triggeredBy.length === 0;
+  return stopped && transition.from !== undefined ? { kind: 'node-stopped' } : { kind: 'ready' };
+}
+
+/** What is wrong with the node's unit for our purpose, or undefined. Pure. */
+export function checkUnit(facts: UnitFacts, home: string): string | undefined {
+  const { service, unit } = facts;
+  if (facts.loadState === 'masked' || facts.unitFileState.startsWith('masked')) return `${unit} is masked`;
+  if (facts.loadState !== 'loaded' || service === undefined) return `${unit} is ${facts.loadState}, not loaded`;
+  if (service.type === 'oneshot') return `${unit} is Type=oneshot: there is no running daemon to prove healthy`;
+  if (service.timeoutStopUsec >= INFINITY) {
+    return `${unit} has TimeoutStopSec=infinity: a daemon that ignores its stop would hold the update for ever`;
+  }
+  const program = service.execStart[0] ?? '';
+  if (!program.startsWith(`${home}/current/`)) {
+    return `ExecStart= of ${unit} is ${program}, which does not go through ${home}/current: a switch would change nothing`;
+  }
+  return undefined;
+}
+
+/** Without these two nothing would put the old version back. */
+async function checkFallbackUnits(context: ActivationContext): Promise<void> {
+  for (const name of ['revert', 'boot']) {
+    const unit = `node-updater-${name}@${context.settings.node}.service`;
+    const { loadState, unitFileState } = await context.bus.facts(unit);
+    if (loadState === 'loaded' && !unitFileState.startsWith('masked')) continue;
+    throw refuse(
+      'HOST_UNIT',
+      `${unit} is ${loadState}: without it nothing would put the old version back`,
+      `systemctl unmask ${unit}`,
+    );
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isDirectory() === true;
+}
+
+function refuse(
+  code: ErrorCode,
+  message: string,
+  remedy = 'node-updater versions shows what is staged.',
+): UpdaterError {
+  return new UpdaterError(code, message, { remedy });
+}

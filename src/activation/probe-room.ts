@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto';
+import { open, readFile } from 'node:fs/promises';
+import { errnoOf, UpdaterError } from '../errors.ts';
+import type { ProbeLine, ProbeOrder } from '../orders.ts';
+import type { Version } from '../release.ts';
+import type { VersionProbe } from '../settings.ts';
+import type { ActivationContext } from './context.ts';
+
+/** A report longer than this is not read on: the room's program is not believed to be sane. */
+const MAX_REPORT_BYTES = 16 * 1024 * 1024;
+
+const ROOM_MARGIN = 15_000;
+
+/** Asks the binary of a staged version for its version, in the probe room. Undefined: the node states no version probe. */
+export async function askVersion(program: string, probe: VersionProbe, context: ActivationContext): Promise<string> {
+  const { bus, heartbeat, settings } = context;
+  const timeout = Math.max(settings.gate.timeout, 10_000);
+  const id = await order({ schema: 1, id: randomUUID(), kind: 'version', program, version: probe, timeout }, context);
+  const job = await heartbeat.during(bus.start(room(context), timeout + ROOM_MARGIN));
+  const line = parseLines(await readFileOrEmpty(context.layout.probeReport), id)[0];
+  if (line?.kind === 'version') return line.version;
+  const message = line?.kind === 'version-failed' ? line.message : `the probe room's job ended "${job}"`;
+  throw new UpdaterError(line === undefined ? 'HOST_PROBE_ROOM' : 'GATE_VERSION', `${program}: ${message}`, {
+    remedy: `See what it printed: journalctl -u ${room(context)}`,
+  });
+}
+
+/** Compares what a binary says with the version that it was released as; a leading `v` makes no difference. */
+export async function checkVersion(program: string, expected: Version, context: ActivationContext): Promise<void> {
+  const probe = context.settings.version;
+  if (probe === undefined) return;
+  const said = await askVersion(program, probe, context);
+  if (said.replace(/^v/, '') === expected.replace(/^v/, '')) return;
+  throw new UpdaterError('GATE_VERSION', `${program} says that it is ${said}, not ${expected}`, {
+    remedy: `Check version.args and version.pattern in ${context.settings.file}, or ask the publisher.`,
+  });
+}
+
+export interface Rounds extends AsyncDisposable {
+  /** The failures of each finished round so far, oldest first; an empty list is a round in which all held. */
+  read(): Promise<readonly (readonly string[])[]>;
+}
+
+/** Starts rounds of probes that go on until disposed. Rounds that began within `grace` of `from` (µs) do not count. */
+export async function startRounds(from: bigint, context: ActivationContext): Promise<Rounds> {
+  const { bus, settings, layout } = context;
+  const { probes, interval, timeout, grace } = settings.gate;
+  await bus.stop(room(context), ROOM_MARGIN);
+  const id = await order({ schema: 1, id: randomUUID(), kind: 'rounds', probes, interval, timeout }, context);
+  await bus.startNoWait(room(context));
+  const countedFrom = from + BigInt(grace) * 1000n;
+  return {
+    async read() {
+      const lines = parseLines(await readFileOrEmpty(layout.probeReport), id);
+      return lines.flatMap((line) =>
+        line.kind === 'round' && (line.failures.length === 0 || BigInt(line.at) >= countedFrom) ? [line.failures] : [],
+      );
+    },
+    async [Symbol.asyncDispose]() {
+      await bus.stop(room(context), ROOM_MARGIN);
+    },
+  };
+}
+
+function room(context: ActivationContext): string {
+  return `node-updater-probe@${context.settings.node}.service`;
+}
+
+async function order(probeOrder: ProbeOrder, context: ActivationContext): Promise<string> {
+  const { files, layout } = context;
+  await files.remove(layout.probeReport);
+  await files.replace(layout.probeOrder, JSON.stringify(probeOrder), 0o644);
+  return probeOrder.id;
+}
+
+async function readFileOrEmpty(path: string): Promise<string> {
+  try {
+    await using file = await open(path, 'r');
+    const { size } = await file.stat();
+    if (size > MAX_REPORT_BYTES) {
+      throw new UpdaterError('HOST_PROBE_ROOM', `${path} is larger than ${MAX_REPORT_BYTES} bytes`, {
+        remedy: 'Look for an exec probe that never ends.',
+      });
+    }
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+/** The whole lines of one order; a line that is still being written is left for the next look. */
+function parseLines(text: string, id: string): ProbeLine[] {
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+  return whole
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as ProbeLine)
+    .filter((line) => line.id === id);
+}

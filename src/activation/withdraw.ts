@@ -1,0 +1,13 @@
+import type { ActivationContext } from './context.ts';
+import { cleanUp } from './clean.ts';
+
+const STOP_LIMIT = 300_000;
+
+/** Undoes a first installation that was not committed: stops the unit and removes `current`. Idempotent. */
+export async function withdraw(context: ActivationContext): Promise<void> {
+  const { bus, files, heartbeat, layout, unit } = context;
+  await heartbeat.during(bus.stop(unit, STOP_LIMIT));
+  await files.remove(layout.current);
+  await cleanUp(context);
+  await bus.resetFailed(unit);
+}

@@ -1,0 +1,155 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { judgeRounds, judgeUnit } from '../../../src/activation/gate.ts';
+import type { ServiceFacts, UnitFacts } from '../../../src/host/ports.ts';
+
+const running: ServiceFacts = {
+  type: 'simple',
+  result: 'success',
+  nRestarts: 0,
+  mainPid: 42,
+  execMainStatus: 0,
+  execMainCode: 0,
+  execMainStartMonotonic: 2_000n,
+  restart: 'always',
+  restartUsec: 1_000_000n,
+  timeoutStopUsec: 90_000_000n,
+  user: '',
+  execStart: ['/opt/n/current/bin/n'],
+  startLimitIntervalUsec: 0n,
+};
+
+function facts(unit: Partial<UnitFacts>, service: Partial<ServiceFacts> = {}): UnitFacts {
+  return {
+    unit: 'n.service',
+    loadState: 'loaded',
+    activeState: 'active',
+    subState: 'running',
+    unitFileState: 'enabled',
+    fragmentPath: '/etc/systemd/system/n.service',
+    dropInPaths: [],
+    invocationId: 'a',
+    triggeredBy: [],
+    needDaemonReload: false,
+    job: 0,
+    service: { ...running, ...service },
+    ...unit,
+  };
+}
+
+const baseline = { startedAfter: 1_000n, restarts: 0 };
+
+describe('#judgeUnit', () => {
+  it.each([
+    { name: 'a running process that started after the switch holds', unit: {}, service: {}, kind: 'holds' },
+    {
+      name: 'a process older than the switch fails',
+      unit: {},
+      service: { execMainStartMonotonic: 999n },
+      kind: 'failed',
+    },
+    {
+      name: 'a restart by systemd fails, even while it runs again [S1.35][P22]',
+      unit: {},
+      service: { nRestarts: 1 },
+      kind: 'failed',
+    },
+    {
+      name: 'a crash that waits for its restart has not been counted yet and is waited for',
+      unit: { activeState: 'activating', subState: 'auto-restart' },
+      service: { result: 'exit-code' },
+      kind: 'waiting',
+    },
+    {
+      name: 'a unit that is still starting is waited for',
+      unit: { activeState: 'activating', subState: 'start' },
+      service: {},
+      kind: 'waiting',
+    },
+    {
+      name: 'a clean stop without a job is the operator [F086]',
+      unit: { activeState: 'inactive', subState: 'dead' },
+      service: {},
+      kind: 'operator',
+    },
+    {
+      name: 'a moment of rest within a restart job is waited for',
+      unit: { activeState: 'inactive', subState: 'dead', job: 7 },
+      service: {},
+      kind: 'waiting',
+    },
+    {
+      name: 'a failed unit under Restart=always was stopped by its operator: its daemon exits 1 on SIGTERM',
+      unit: { activeState: 'failed', subState: 'failed' },
+      service: { result: 'exit-code' },
+      kind: 'operator',
+    },
+    {
+      name: 'a failed unit that keeps its own Restart= crashed',
+      unit: { activeState: 'failed', subState: 'failed', triggeredBy: ['n.socket'] },
+      service: { result: 'exit-code', restart: 'on-failure' },
+      kind: 'failed',
+    },
+    {
+      name: 'a failed unit for want of resources fails',
+      unit: { activeState: 'failed', subState: 'failed' },
+      service: { result: 'resources' },
+      kind: 'failed',
+    },
+    {
+      name: 'a node that its socket starts may rest',
+      unit: { activeState: 'inactive', subState: 'dead', triggeredBy: ['n.socket'] },
+      service: {},
+      kind: 'holds',
+    },
+    {
+      name: 'a main process that ended under RemainAfterExit fails',
+      unit: { subState: 'exited' },
+      service: {},
+      kind: 'failed',
+    },
+  ])('$name', ({ unit, service, kind }) => {
+    expect(judgeUnit(facts(unit, service), baseline).kind).toBe(kind);
+  });
+
+  it('counts exits from the baseline, so that an old version is not blamed for its past', () => {
+    expect(judgeUnit(facts({}, { nRestarts: 5 }), { startedAfter: 0n, restarts: 5 }).kind).toBe('holds');
+    expect(judgeUnit(facts({}, { nRestarts: 6 }), { startedAfter: 0n, restarts: 5 }).kind).toBe('failed');
+  });
+});
+
+describe('#judgeRounds', () => {
+  const good: readonly string[] = [];
+  const bad = ['http: 500'];
+
+  it('waits for the first round and holds when it is good', () => {
+    expect(judgeRounds([], 3).kind).toBe('waiting');
+    expect(judgeRounds([good], 3).kind).toBe('holds');
+  });
+
+  it('forgives fewer failures than allowed, but never holds right after one [P25]', () => {
+    expect(judgeRounds([good, bad, bad], 3).kind).toBe('waiting');
+    expect(judgeRounds([good, bad, bad, good], 3).kind).toBe('holds');
+  });
+
+  it('fails a node that flaps one round in three [F094][P27]', () => {
+    const flapping = [good, good, bad, good, good, bad, good, good, bad];
+    expect(judgeRounds(flapping, 3)).toMatchObject({ kind: 'failed', code: 'GATE_PROBE' });
+  });
+
+  it('fails whatever order as many failures as allowed come in', () => {
+    fc.assert(
+      fc.property(
+        fc.shuffledSubarray([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], { minLength: 3, maxLength: 3 }),
+        (where) => {
+          const rounds = Array.from({ length: 12 }, (_, index) => (where.includes(index) ? bad : good));
+          expect(judgeRounds(rounds, 3).kind).toBe('failed');
+        },
+      ),
+    );
+  });
+
+  it('forgets failures that are long past', () => {
+    expect(judgeRounds([bad, bad, ...Array.from({ length: 10 }, () => good), bad, good], 3).kind).toBe('holds');
+  });
+});
