@@ -1,0 +1,57 @@
+import { CODES, unreachable } from '../errors.ts';
+import type { MachineContext } from './context.ts';
+import type { Quarantine } from './record.ts';
+import type { Failure, Outcome, Transaction } from './state.ts';
+
+/** MESSAGE_IDs of what went as it should; failures carry the one of their code. Never reused. */
+const MESSAGE_IDS: Readonly<Record<Outcome, string>> = {
+  committed: '6d3a1c5e8f0b4a7d9e21c4b7a5f80c01',
+  unchanged: '6d3a1c5e8f0b4a7d9e21c4b7a5f80c02',
+  'rolled-back': '6d3a1c5e8f0b4a7d9e21c4b7a5f80c03',
+  'rollback-failed': '6d3a1c5e8f0b4a7d9e21c4b7a5f80c04',
+  'stopped-by-operator': '6d3a1c5e8f0b4a7d9e21c4b7a5f80c05',
+};
+
+export interface Ended {
+  readonly transaction: Transaction;
+  readonly outcome: Outcome;
+  readonly failure: Failure | undefined;
+  readonly quarantine: Quarantine | undefined;
+}
+
+/** The milestone that an operator searches the journal for. */
+export async function announce(ended: Ended, context: MachineContext): Promise<void> {
+  const { transaction, outcome, failure, quarantine } = ended;
+  const id = failure === undefined ? MESSAGE_IDS[outcome] : CODES[failure.code].messageId;
+  await context.log.milestone(id, describeEnding(ended), {
+    NODE_UPDATER_NODE: context.settings.node,
+    NODE_UPDATER_TRANSACTION: transaction.id,
+    NODE_UPDATER_ACTION: transaction.action,
+    NODE_UPDATER_FROM: transaction.from,
+    NODE_UPDATER_TO: transaction.to,
+    NODE_UPDATER_OUTCOME: outcome,
+    NODE_UPDATER_CODE: failure?.code,
+    NODE_UPDATER_QUARANTINED: quarantine?.version,
+  });
+}
+
+/** One sentence or two for the journal and `history`. */
+export function describeEnding({ transaction, outcome, failure, quarantine }: Ended): string {
+  const { from, to } = transaction;
+  const why = failure === undefined ? '' : `: ${failure.message}`;
+  const kept = quarantine === undefined ? '' : ` ${quarantine.version} does not come again by itself.`;
+  switch (outcome) {
+    case 'committed':
+      return `${to} is committed${from === undefined ? '' : ` (before: ${from})`}.${kept}`;
+    case 'unchanged':
+      return `${to} was not activated, the node is unchanged${why}.${kept}`;
+    case 'rolled-back':
+      return `${to} was put back to ${from ?? 'nothing installed'}${why}.${kept}`;
+    case 'rollback-failed':
+      return `${to} was put back to ${from ?? 'nothing installed'}, which is not healthy either${why}. A person is needed.${kept}`;
+    case 'stopped-by-operator':
+      return `The node was stopped by its operator while ${to} was on probation; ${from ?? 'nothing'} is current, and it stays stopped.`;
+    default:
+      return unreachable(outcome);
+  }
+}

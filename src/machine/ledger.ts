@@ -1,0 +1,142 @@
+/**
+ * The durable record of a node's transactions: append-only JSON lines, each carrying the hash of the line before it,
+ * each on the disk before the next step acts.
+ *
+ * A torn last line (power cut in the middle of an append) is dropped. Anything wrong before it stops this node for the
+ * operator: nothing is deleted, nothing is guessed, and the daemon keeps running (DESIGN.md section 5).
+ */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { errnoOf, UpdaterError } from '../errors.ts';
+import type { Clock, Files } from '../host/ports.ts';
+import type { Entry, LedgerRecord } from './record.ts';
+
+const FIRST = '0'.repeat(64);
+
+export interface LedgerText {
+  readonly records: readonly LedgerRecord[];
+  /** Bytes up to the end of the last good line; what follows is a torn tail. */
+  readonly goodBytes: number;
+  readonly torn: boolean;
+  /** Hash of the last good line. */
+  readonly last: string;
+}
+
+export interface Ledger {
+  readonly records: readonly LedgerRecord[];
+  append(entry: Entry): Promise<LedgerRecord>;
+}
+
+/** Pure: checks the chain of `bytes`. Throws HOST_LEDGER when anything but the last line is wrong. */
+export function parseLedger(bytes: Buffer, path: string): LedgerText {
+  const records: LedgerRecord[] = [];
+  let start = 0;
+  let last = FIRST;
+  while (start < bytes.length) {
+    const newline = bytes.indexOf(0x0a, start);
+    const end = newline === -1 ? bytes.length : newline;
+    const line = bytes.subarray(start, end);
+    const value = newline === -1 ? undefined : parseJson(line);
+    if (value === undefined) {
+      if (hasMore(bytes, newline)) throw corrupt(path, records.length + 1, 'not JSON');
+      return { records, goodBytes: start, torn: true, last };
+    }
+    const record = checkRecord(value, last, records.length + 1);
+    if (typeof record === 'string') throw corrupt(path, records.length + 1, record);
+    records.push(record);
+    last = sha256(line);
+    start = end + 1;
+  }
+  return { records, goodBytes: start, torn: false, last };
+}
+
+/** Reads without changing anything: for `status`, `history`, and for everyone who may not write. */
+export async function readLedger(path: string): Promise<LedgerText> {
+  return parseLedger(await readOrEmpty(path), path);
+}
+
+/** Opens for writing: drops a torn tail first. The caller holds the node's lock. */
+export async function openLedger(path: string, files: Files, clock: Clock): Promise<Ledger> {
+  const text = await readLedger(path);
+  if (text.torn) await files.truncate(path, text.goodBytes);
+  const records = [...text.records];
+  let last = text.last;
+  let size = text.goodBytes;
+  return {
+    records,
+    async append(entry) {
+      const record: LedgerRecord = {
+        v: 1,
+        n: records.length + 1,
+        prev: last,
+        at: new Date(clock.now()).toISOString(),
+        boot: clock.bootId,
+        mono: clock.monotonic().toString(),
+        entry,
+      };
+      const line = Buffer.from(JSON.stringify(record));
+      try {
+        await files.append(path, `${line.toString()}\n`, 0o644);
+      } catch (error) {
+        // Half a line must not stand in front of the next record.
+        await files.truncate(path, size).catch((second: unknown) => {
+          throw new AggregateError([error, second], 'The ledger could not be written, nor cut back');
+        });
+        throw error;
+      }
+      size += line.length + 1;
+      last = sha256(line);
+      records.push(record);
+      return record;
+    },
+  };
+}
+
+async function readOrEmpty(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return Buffer.alloc(0);
+    throw new UpdaterError('HOST_LEDGER', `The ledger ${path} cannot be read`, {
+      cause: error,
+      remedy: `Check the disk and the file's permissions: ls -l ${path}`,
+    });
+  }
+}
+
+function parseJson(line: Buffer): object | undefined {
+  try {
+    const value: unknown = JSON.parse(line.toString('utf8'));
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** The record, or what is wrong with it. */
+function checkRecord(value: object, expectedPrev: string, expectedN: number): LedgerRecord | string {
+  const record = value as Partial<LedgerRecord>;
+  if (record.v !== 1) return `format ${JSON.stringify(record.v)} is of a newer node-updater`;
+  if (record.n !== expectedN) return `record number ${JSON.stringify(record.n)} where ${expectedN} was expected`;
+  if (record.prev !== expectedPrev) return 'its hash does not continue the record before it';
+  if (typeof (record.entry as { kind?: unknown } | undefined)?.kind !== 'string') return 'no entry';
+  return record as LedgerRecord;
+}
+
+/** Zeros at the end are what a file system leaves of an append that a power cut interrupted. */
+function hasMore(bytes: Buffer, newline: number): boolean {
+  return newline !== -1 && bytes.subarray(newline + 1).some((byte) => byte !== 0);
+}
+
+function corrupt(path: string, line: number, problem: string): UpdaterError {
+  return new UpdaterError('HOST_LEDGER', `The ledger ${path} is damaged at line ${line}: ${problem}`, {
+    remedy:
+      `Nothing was changed and the daemon keeps running, but this node is not updated until a person has looked. ` +
+      `Keep a copy (cp ${path} ${path}.damaged), then remove the damaged file to begin a new ledger.`,
+  });
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

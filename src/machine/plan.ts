@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import { readLinks } from '../activation/links.ts';
+import { listStaged } from '../activation/stage.ts';
+import { UpdaterError } from '../errors.ts';
+import type { Decision, Gate } from '../policy/decide.ts';
+import type { Version } from '../release.ts';
+import type { MachineContext } from './context.ts';
+import type { Ledger } from './ledger.ts';
+import { readCheckState } from './state-files.ts';
+import type { Transaction } from './state.ts';
+
+/** The transaction that a decision calls for, or undefined when a gate blocks it. */
+export async function planUpgrade(
+  decision: Decision,
+  serial: number,
+  request: string,
+  context: MachineContext,
+): Promise<Transaction | undefined> {
+  const { release, artifact, install } = decision;
+  if (!install || release === undefined || artifact === undefined) return undefined;
+  const { current } = await readLinks(context.layout);
+  return {
+    id: randomUUID(),
+    action: current === undefined ? 'install' : 'upgrade',
+    ...(current === undefined ? {} : { from: current }),
+    to: release.version,
+    artifact,
+    digest: artifact.sha256,
+    serial,
+    request,
+  };
+}
+
+/** The gate that says no, for the answer; the first one, since the later ones may depend on it. */
+export function blocking(decision: Decision): Gate | undefined {
+  return decision.gates.find((gate) => !gate.passed);
+}
+
+/** A rollback asked for by its operator: to a version named, or to the one that was committed before this one. */
+export async function planRollback(
+  to: Version | undefined,
+  request: string,
+  ledger: Ledger,
+  context: MachineContext,
+): Promise<Transaction> {
+  const { layout } = context;
+  const { current } = await readLinks(layout);
+  if (current === undefined) throw noTarget('Nothing is installed, so there is nothing to roll back', context);
+  const target = to ?? committedBefore(current, ledger);
+  if (target === undefined) throw noTarget(`No version was committed before ${current}`, context);
+  if (target === current) throw noTarget(`${target} is what runs`, context);
+  const staged = await listStaged(layout);
+  if (!staged.includes(target)) throw noTarget(`${target} is not staged on this host`, context);
+  const known = await readCheckState(layout);
+  if (known?.withdrawn?.includes(target) === true) throw noTarget(`${target} was withdrawn by its publisher`, context);
+  return { id: randomUUID(), action: 'rollback', from: current, to: target, request };
+}
+
+/** The version that `current` replaced when it was committed. */
+export function committedBefore(current: Version, ledger: Pick<Ledger, 'records'>): Version | undefined {
+  const opened = new Map<string, Transaction>();
+  let before: Version | undefined;
+  for (const { entry } of ledger.records) {
+    if (entry.kind === 'opened') opened.set(entry.transaction.id, entry.transaction);
+    if (entry.kind !== 'ended' || entry.outcome !== 'committed') continue;
+    const transaction = opened.get(entry.tx);
+    if (transaction?.to === current) before = transaction.from;
+  }
+  return before;
+}
+
+function noTarget(message: string, context: MachineContext): UpdaterError {
+  return new UpdaterError('POLICY_NO_TARGET', message, {
+    remedy: `See what could be gone back to: node-updater versions ${context.settings.node}`,
+  });
+}

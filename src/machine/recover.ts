@@ -1,0 +1,107 @@
+import type { Version } from '../release.ts';
+import type { LedgerRecord, Quarantine } from './record.ts';
+import type { Event, Failure, State, Transaction, Working } from './state.ts';
+
+/** A transaction that has no `ended` record yet, and how far it is known to have come. */
+export interface OpenTransaction {
+  readonly transaction: Transaction;
+  /** The last state whose intent was written; undefined when none was. */
+  readonly reached: Working | undefined;
+  /** Every state whose intent was ever written. */
+  readonly visited: ReadonlySet<Working>;
+  /** The failure that made it yield, if one is on record; not what was found when the old version was gated. */
+  readonly failure: Failure | undefined;
+  /** The event that the last result carried: `operator` says that the operator stopped the node. */
+  readonly lastEvent: Event | undefined;
+  readonly lastThen: State | undefined;
+}
+
+/** What the disk says, read once. Undefined: the link is not there. */
+export interface LinkFacts {
+  readonly current: Version | undefined;
+  readonly fallback: Version | undefined;
+}
+
+export function findOpen(records: readonly LedgerRecord[]): OpenTransaction | undefined {
+  const at = records.findLastIndex((record) => record.entry.kind === 'opened');
+  const opened = records[at]?.entry;
+  if (opened?.kind !== 'opened') return undefined;
+  const entries = records.slice(at + 1).map((record) => record.entry);
+  if (entries.some((entry) => entry.kind === 'ended')) return undefined;
+  const visited = entries.flatMap((entry) => (entry.kind === 'intent' ? [entry.state] : []));
+  const results = entries.flatMap((entry) => (entry.kind === 'result' ? [entry] : []));
+  return {
+    transaction: opened.transaction,
+    reached: visited.at(-1),
+    visited: new Set(visited),
+    failure: results.findLast(({ failure }) => failure !== undefined && failure.code !== 'GATE_OLD')?.failure,
+    lastEvent: results.at(-1)?.event,
+    lastThen: results.at(-1)?.then,
+  };
+}
+
+/**
+ * What has become of a transaction that its process left: the ledger says how far it came, the links say what holds.
+ * `current` and `fallback` win over the ledger (DESIGN.md section 6: nothing else decides).
+ */
+export function judge(open: OpenTransaction, links: LinkFacts): Event {
+  const { transaction, visited } = open;
+  if (links.fallback !== undefined) return 'armed';
+  if (!visited.has('stop')) return 'untouched';
+  if (transaction.from === undefined) return judgeInstallation(open, links);
+  if (links.current === transaction.to && transaction.to !== transaction.from) return 'committed';
+  return 'put-back';
+}
+
+/** A first installation has no link to fall back to: there the ledger says whether it was committed. */
+function judgeInstallation(open: OpenTransaction, links: LinkFacts): Event {
+  if (links.current === undefined) return 'uncommitted';
+  return open.visited.has('commit') ? 'committed' : 'uncommitted';
+}
+
+/**
+ * Why a version that was put back may not come again by itself, or undefined when nothing is known against it: an
+ * interruption (reboot, power cut, a killed updater) is forgiven once.
+ */
+export function quarantineFor(open: OpenTransaction, records: readonly LedgerRecord[]): Quarantine | undefined {
+  const { transaction, failure, lastEvent } = open;
+  const version = transaction.to;
+  if (lastEvent === 'operator') return undefined;
+  if (failure !== undefined) {
+    return countsAgainst(failure) ? { version, cause: 'gate', message: failure.message } : undefined;
+  }
+  if (!open.visited.has('activate')) return undefined;
+  const before = interruptions(records, version);
+  if (before < 1) return undefined;
+  return {
+    version,
+    cause: 'interrupted',
+    message: `The host or the updater went down ${before + 1} times while ${version} was on probation`,
+  };
+}
+
+/** Only evidence from this host about this version (promise 9). */
+function countsAgainst(failure: Failure): boolean {
+  return failure.code.startsWith('GATE_') || failure.code === 'ACTIVATE_START';
+}
+
+function interruptions(records: readonly LedgerRecord[], version: Version): number {
+  let tx: string | undefined;
+  let count = 0;
+  for (const { entry } of records) {
+    if (entry.kind === 'opened') tx = entry.transaction.to === version ? entry.transaction.id : undefined;
+    if (entry.kind === 'ended' && entry.tx === tx && entry.failure?.code === 'ACTIVATE_INTERRUPTED') count++;
+  }
+  return count;
+}
+
+/** The versions that failed here and were not lifted since. */
+export function quarantined(records: readonly LedgerRecord[]): ReadonlyMap<Version, Quarantine> {
+  const found = new Map<Version, Quarantine>();
+  for (const { entry } of records) {
+    if (entry.kind === 'ended' && entry.quarantine !== undefined) {
+      found.set(entry.quarantine.version, entry.quarantine);
+    } else if (entry.kind === 'lifted') found.delete(entry.version);
+  }
+  return found;
+}

@@ -1,0 +1,42 @@
+import { randomUUID } from 'node:crypto';
+import { link, readFile, unlink, writeFile } from 'node:fs/promises';
+import { errnoOf, UpdaterError } from '../errors.ts';
+import type { Clock } from '../host/ports.ts';
+import type { NodeLayout } from '../layout.ts';
+import type { Request, RequestKind } from '../orders.ts';
+
+/**
+ * Leaves a request for the transaction unit. Whole and exclusive: it is written beside and linked into place, so that a
+ * reader never sees half of one and a second asker gets HOST_LOCKED.
+ */
+export async function leaveRequest(kind: RequestKind, layout: NodeLayout, clock: Clock): Promise<Request> {
+  const request: Request = { schema: 1, id: randomUUID(), asked: clock.now(), bootId: clock.bootId, ...kind };
+  const draft = `${layout.request}.${request.id}`;
+  await writeFile(draft, JSON.stringify(request), { flag: 'wx', mode: 0o644 });
+  try {
+    await link(draft, layout.request);
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+    throw new UpdaterError('HOST_LOCKED', `Another request for this node is waiting: ${layout.request}`, {
+      cause: error,
+      remedy: 'Wait for it to be done; node-updater status shows it. Then type the command again.',
+    });
+  } finally {
+    await unlink(draft);
+  }
+  return request;
+}
+
+/** Takes the request that waits, if one does. One of an earlier boot is dropped: its asker has long given up. */
+export async function takeRequest(layout: NodeLayout, clock: Clock): Promise<Request | undefined> {
+  let text: string;
+  try {
+    text = await readFile(layout.request, 'utf8');
+    await unlink(layout.request);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  const request = JSON.parse(text) as Request;
+  return request.bootId === clock.bootId ? request : undefined;
+}

@@ -1,0 +1,34 @@
+import { readLinks } from '../activation/links.ts';
+import { UpdaterError } from '../errors.ts';
+import type { ActivationContext } from '../activation/context.ts';
+import { findOpen, judge, type OpenTransaction } from './recover.ts';
+import type { Ledger } from './ledger.ts';
+import type { Answer } from './run.ts';
+
+/**
+ * The step `settle`: what has become of a transaction that its process left. Acts on nothing; the links decide
+ * (DESIGN.md section 6), and the table says what follows.
+ */
+export async function settle(open: OpenTransaction, context: ActivationContext): Promise<Answer> {
+  const links = await readLinks(context.layout);
+  const event = judge(open, links);
+  const facts = {
+    current: links.current ?? 'none',
+    fallback: links.fallback ?? 'none',
+    reached: open.reached ?? 'none',
+  };
+  return { event, facts };
+}
+
+/** The open transaction of a ledger that this run must settle before anything else. */
+export function openTransaction(ledger: Ledger): OpenTransaction | undefined {
+  return findOpen(ledger.records);
+}
+
+/** What is recorded as the cause when nothing else is known: the updater or the host went down. */
+export function interrupted(open: OpenTransaction): UpdaterError {
+  const reached = open.reached ?? 'its beginning';
+  return new UpdaterError('ACTIVATE_INTERRUPTED', `The updater or the host went down at "${reached}"`, {
+    remedy: 'Nothing to do: the committed version is back, and the release is tried again once.',
+  });
+}

@@ -1,0 +1,106 @@
+/** The steps that bring a release onto this host without touching the node: fetch → verify → stage. */
+import { open } from 'node:fs/promises';
+import { isStaged, stageRelease } from '../activation/stage.ts';
+import { readHeaders } from '../artifact/headers.ts';
+import { readSpool, takeCopy } from '../artifact/spool.ts';
+import { unpack } from '../artifact/unpack.ts';
+import { UpdaterError } from '../errors.ts';
+import { LIMITS, type Artifact } from '../manifest.ts';
+import type { Digest, Version } from '../release.ts';
+import { fetchFiles } from '../source/fetch-room.ts';
+import { verifyDetached } from '../trust/archive.ts';
+import { loadKeys } from '../trust/keys.ts';
+import type { MachineContext } from './context.ts';
+import type { Answer } from './run.ts';
+import type { Transaction } from './state.ts';
+import { trustDeps } from './trust-deps.ts';
+
+const ALREADY: Answer = { event: 'ok', facts: { staged: 'already' } };
+
+/** Has the fetch room bring the archive and its signature. What is staged already is not fetched again. */
+export async function fetchArtifact(transaction: Transaction, context: MachineContext): Promise<Answer> {
+  const { version, artifact, digest } = wanted(transaction);
+  if (await isStaged(context.layout, version, digest)) return ALREADY;
+  const names = spoolNames(version);
+  const bases = context.settings.source.urls;
+  await fetchFiles(
+    [
+      { name: names.archive, urls: absolute(artifact.url, bases), limit: artifact.size },
+      { name: names.signature, urls: absolute([artifact.signature], bases), limit: LIMITS.signature },
+    ],
+    { ...context, fetch: context.global.fetch, readSpool },
+  );
+  return { event: 'ok', facts: { bytes: artifact.size } };
+}
+
+/** Copies the archive out of the fetch room's reach, once, and believes only that copy: size, digest, signature. */
+export async function verifyArtifact(transaction: Transaction, context: MachineContext): Promise<Answer> {
+  const { version, artifact, digest } = wanted(transaction);
+  const { layout, settings } = context;
+  if (await isStaged(layout, version, digest)) return ALREADY;
+  const names = spoolNames(version);
+  const copy = copyPath(context);
+  await context.files.remove(copy);
+  const taken = takeCopy({ directory: layout.cache, name: names.archive, limit: artifact.size }, copy);
+  const { size, sha256 } = await context.heartbeat.during(taken);
+  if (size !== artifact.size)
+    throw wrongBytes('TRUST_SIZE', `has ${size} bytes, and ${artifact.size} are signed`, version);
+  if (sha256 !== digest) throw wrongBytes('TRUST_DIGEST', `has SHA-256 ${sha256}, and ${digest} is signed`, version);
+  const signature = await readSpool(layout.cache, names.signature, LIMITS.signature);
+  await using file = await open(copy, 'r');
+  const signed = { descriptor: file.fd, size };
+  const keys = await loadKeys(settings.trust.keys);
+  const signer = await context.heartbeat.during(verifyDetached(signed, signature, keys, trustDeps(context)));
+  return { event: 'ok', facts: { signer } };
+}
+
+/** Reads every header against the signed counts, then unpacks into a directory that nothing uses yet. */
+export async function stageArtifact(transaction: Transaction, context: MachineContext): Promise<Answer> {
+  const { version, artifact, digest } = wanted(transaction);
+  const { heartbeat, layout, files } = context;
+  if (await isStaged(layout, version, digest)) return ALREADY;
+  const copy = copyPath(context);
+  const beat = (): void => {
+    heartbeat.beat();
+  };
+  const { entries, unpackedSize } = artifact;
+  const inventory = await readHeaders(copy, { entries, unpackedSize }, beat);
+  const release = { version, digest, entries, unpackedSize, binary: context.settings.binary };
+  const staged = stageRelease(release, (directory) => unpack(copy, inventory, directory, beat), layout, files);
+  await heartbeat.during(staged);
+  await files.remove(copy);
+  return { event: 'ok', facts: { entries, bytes: unpackedSize } };
+}
+
+interface Wanted {
+  readonly version: Version;
+  readonly artifact: Artifact;
+  readonly digest: Digest;
+}
+
+function wanted({ to, artifact, digest }: Transaction): Wanted {
+  if (artifact !== undefined && digest !== undefined) return { version: to, artifact, digest };
+  throw new UpdaterError('INTERNAL', `the transaction to ${to} has no artifact to fetch`, {
+    remedy: 'This is a fault in node-updater. Please report it with the output of: node-updater history --json',
+  });
+}
+
+function spoolNames(version: Version): { archive: string; signature: string } {
+  return { archive: `${version}.archive`, signature: `${version}.archive.asc` };
+}
+
+function copyPath(context: MachineContext): string {
+  return `${context.layout.incoming}/archive`;
+}
+
+/** Addresses in a manifest may be relative to wherever the manifest lies: every mirror is tried. */
+function absolute(urls: readonly string[], bases: readonly string[]): string[] {
+  const all = bases.flatMap((base) => urls.map((url) => new URL(url, base).href));
+  return [...new Set(all)];
+}
+
+function wrongBytes(code: 'TRUST_SIZE' | 'TRUST_DIGEST', what: string, version: Version): UpdaterError {
+  return new UpdaterError(code, `What the source sent as ${version} ${what}`, {
+    remedy: 'The bytes were discarded. The next run fetches them again; if it stays so, tell the publisher.',
+  });
+}

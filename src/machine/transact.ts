@@ -1,0 +1,141 @@
+/**
+ * One run of a node's transaction unit: settle what was left open, then do what was asked for. Without a request it only
+ * settles: that is the run that the fallback starts after it has put a version back.
+ */
+import { EXIT, UpdaterError, type ExitCode } from '../errors.ts';
+import type { Request } from '../orders.ts';
+import { check } from './check.ts';
+import { conclude, type Ending } from './conclude.ts';
+import type { MachineContext } from './context.ts';
+import type { Ledger } from './ledger.ts';
+import { blocking, planRollback, planUpgrade } from './plan.ts';
+import { findOpen, type OpenTransaction } from './recover.ts';
+import { drive, failureOf } from './run.ts';
+import { isOutcome, type Transaction, type Working } from './state.ts';
+import { makeSteps } from './steps.ts';
+import { begin } from './transitions.ts';
+
+export async function transact(
+  request: Request | undefined,
+  ledger: Ledger,
+  context: MachineContext,
+): Promise<ExitCode> {
+  try {
+    const open = findOpen(ledger.records);
+    const settled = open === undefined ? undefined : await settleOpen(open, request, ledger, context);
+    if (settled === 'yield') return EXIT.rolledBack;
+    if (request === undefined) return settled?.exit ?? EXIT.done;
+    if (request.kind === 'rollback' && settled !== undefined && wentBack(settled, request, open)) {
+      return await answer(request, EXIT.done, 'The update was ended, and the version before runs', ledger);
+    }
+    return await serve(request, ledger, context);
+  } catch (error) {
+    return await refuse(request, error, ledger, context);
+  }
+}
+
+async function serve(request: Request, ledger: Ledger, context: MachineContext): Promise<ExitCode> {
+  switch (request.kind) {
+    case 'rollback':
+      return runTransaction(await planRollback(request.to, request.id, ledger, context), ledger, context);
+    case 'check':
+    case 'run':
+    case 'upgrade':
+      return lookAndUpgrade(request, ledger, context);
+  }
+}
+
+async function lookAndUpgrade(
+  request: Exclude<Request, { kind: 'rollback' }>,
+  ledger: Ledger,
+  context: MachineContext,
+): Promise<ExitCode> {
+  const wish = request.kind === 'upgrade' ? request : { force: [] };
+  const { manifest, decision } = await check(wish, ledger, context);
+  const plan = await planUpgrade(decision, manifest.serial, request.id, context);
+  const offered = decision.release?.version;
+  if (plan === undefined) {
+    const message = blocking(decision)?.message ?? 'nothing is on offer';
+    context.log.info(`Nothing to do: ${message}`);
+    const exit = request.kind === 'upgrade' && request.to !== undefined ? EXIT.failed : EXIT.done;
+    return answer(request, exit, `Nothing to do: ${message}`, ledger);
+  }
+  if (request.kind === 'check') return answer(request, EXIT.offered, `${offered ?? ''} is offered`, ledger);
+  if (request.kind === 'upgrade' && request.force.includes('quarantine')) {
+    await ledger.append({ kind: 'lifted', version: plan.to, request: request.id });
+  }
+  return runTransaction(plan, ledger, context);
+}
+
+async function runTransaction(transaction: Transaction, ledger: Ledger, context: MachineContext): Promise<ExitCode> {
+  await ledger.append({ kind: 'opened', transaction });
+  const ending = await finish({ transaction, state: begin(transaction) }, ledger, context);
+  return ending === 'yield' ? EXIT.rolledBack : ending.exit;
+}
+
+async function settleOpen(
+  open: OpenTransaction,
+  request: Request | undefined,
+  ledger: Ledger,
+  context: MachineContext,
+): Promise<Ending | 'yield'> {
+  const { transaction } = open;
+  context.log.info(
+    `Settling the ${transaction.action} to ${transaction.to}, left at ${open.reached ?? 'its beginning'}`,
+  );
+  const asked = request?.kind === 'rollback' ? request : undefined;
+  return finish({ transaction, state: 'settle', open, asked }, ledger, context);
+}
+
+interface Leg {
+  readonly transaction: Transaction;
+  readonly state: Working;
+  /** What the ledger knows of a transaction that another process began, and a rollback that was asked for since. */
+  readonly open?: OpenTransaction;
+  readonly asked?: Extract<Request, { kind: 'rollback' }> | undefined;
+}
+
+async function finish(leg: Leg, ledger: Ledger, context: MachineContext): Promise<Ending | 'yield'> {
+  const { transaction, state, open } = leg;
+  const { state: rest, failure } = await drive(transaction, state, ledger, makeSteps(transaction, open, context));
+  if (!isOutcome(rest)) {
+    const reason = failure?.message ?? 'its operator stopped the node';
+    context.log.error(`${transaction.to} is not committed: ${reason}. systemd puts the version before back`);
+    return 'yield';
+  }
+  const asked = rest === 'committed' ? undefined : leg.asked;
+  return conclude(transaction, { state: rest, failure, asked }, ledger, context);
+}
+
+/** Whether settling an interrupted update was all that a requested rollback wanted. */
+function wentBack(
+  settled: Ending,
+  request: Request & { kind: 'rollback' },
+  open: OpenTransaction | undefined,
+): boolean {
+  const returned = settled.outcome === 'rolled-back' || settled.outcome === 'stopped-by-operator';
+  return returned && (request.to === undefined || request.to === open?.transaction.from);
+}
+
+/** Who asked is answered through the ledger. The timer does not read answers, and an hourly line would only fill the disk. */
+async function answer(request: Request, exit: ExitCode, message: string, ledger: Ledger): Promise<ExitCode> {
+  if (request.kind === 'run') return exit;
+  await ledger.append({ kind: 'answer', request: request.id, exit, message });
+  // A unit does not fail because an update is on offer.
+  return exit === EXIT.offered ? EXIT.done : exit;
+}
+
+async function refuse(
+  request: Request | undefined,
+  error: unknown,
+  ledger: Ledger,
+  context: MachineContext,
+): Promise<ExitCode> {
+  const failure = failureOf(error);
+  const exit = error instanceof UpdaterError ? error.exit : EXIT.failed;
+  context.log.error(`${failure.message}. ${failure.remedy}`, { code: failure.code });
+  if (request !== undefined && request.kind !== 'run') {
+    await ledger.append({ kind: 'answer', request: request.id, exit, message: failure.message, failure });
+  }
+  return exit;
+}

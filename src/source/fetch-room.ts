@@ -1,0 +1,77 @@
+/**
+ * The transaction's side of the fetch room: writes the order, starts the unit, reads its report. What the report says is
+ * believed for wording and for trying again, never for trust: its bytes come from a process that talks to the network.
+ */
+import { randomUUID } from 'node:crypto';
+import { CODES, UpdaterError, type ErrorCode } from '../errors.ts';
+import type { Files, Heartbeat, SystemBus } from '../host/ports.ts';
+import type { NodeLayout } from '../layout.ts';
+import type { FetchFile, FetchFileReport, FetchReport } from '../orders.ts';
+import { parseReport } from './fetch-report.ts';
+import type { FetchSettings, NodeSettings } from '../settings.ts';
+
+const REPORT = 'fetch-report.json';
+const REPORT_LIMIT = 64 * 1024;
+/** On top of the order's own time limit, in milliseconds. */
+const MARGIN = 60_000;
+
+export interface FetchContext {
+  readonly layout: NodeLayout;
+  readonly settings: NodeSettings;
+  readonly fetch: FetchSettings;
+  readonly files: Files;
+  readonly bus: SystemBus;
+  readonly heartbeat: Heartbeat;
+  /** Reads a small file that the fetch room left, with every check that its origin asks for. */
+  readonly readSpool: (directory: string, name: string, limit: number) => Promise<Buffer>;
+}
+
+/** Has the fetch room bring `wanted` into the cache directory. Throws SOURCE_* when one of them could not be had. */
+export async function fetchFiles(
+  wanted: readonly FetchFile[],
+  context: FetchContext,
+): Promise<readonly FetchFileReport[]> {
+  const { bus, files, layout, settings } = context;
+  const id = randomUUID();
+  const order = {
+    schema: 1 as const,
+    id,
+    files: wanted,
+    insecureHttp: settings.source.insecureHttp,
+    settings: context.fetch,
+  };
+  await files.makeDirectory(layout.run, 0o755);
+  // Its addresses may carry credentials: 0640, and the group node-updater that the directory hands down.
+  await files.replace(layout.fetchOrder, JSON.stringify(order), 0o640);
+  const unit = `node-updater-fetch@${settings.node}.service`;
+  const job = await context.heartbeat.during(bus.start(unit, context.fetch.totalTimeout * wanted.length + MARGIN));
+  const report = await readReport(id, unit, job, context);
+  for (const file of report.files) {
+    if (file.outcome === 'failed') throw failure(file);
+  }
+  return report.files;
+}
+
+async function readReport(id: string, unit: string, job: string, context: FetchContext): Promise<FetchReport> {
+  const text = await context.readSpool(context.layout.cache, REPORT, REPORT_LIMIT).catch((error: unknown) => {
+    throw died(unit, job, error);
+  });
+  const report = parseReport(text.toString('utf8'));
+  if (report?.id !== id) throw died(unit, job);
+  return report;
+}
+
+function died(unit: string, job: string, cause?: unknown): UpdaterError {
+  return new UpdaterError('SOURCE_FETCH_DIED', `${unit} left no report (its job ended "${job}")`, {
+    cause,
+    remedy: `See why: journalctl -u ${unit}. The next run tries again.`,
+  });
+}
+
+function failure(file: Extract<FetchFileReport, { outcome: 'failed' }>): UpdaterError {
+  const known = file.code in CODES && /^(SOURCE|DISK)_/.test(file.code);
+  const code = known ? (file.code as ErrorCode) : 'SOURCE_PROTOCOL';
+  return new UpdaterError(code, file.message, {
+    remedy: 'The running version stays. The next run tries again; to try now: node-updater check',
+  });
+}

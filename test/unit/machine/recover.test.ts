@@ -1,0 +1,133 @@
+import { describe, expect, it } from 'vitest';
+import type { Entry } from '../../../src/machine/record.ts';
+import { findOpen, judge, quarantined, quarantineFor } from '../../../src/machine/recover.ts';
+import type { Failure, Transaction, Working } from '../../../src/machine/state.ts';
+import { recordsOf, v } from './support.ts';
+
+const upgrade: Transaction = { id: 't1', action: 'upgrade', from: v('1'), to: v('2') };
+const install: Transaction = { id: 't1', action: 'install', to: v('2') };
+const path: Working[] = [
+  'fetch',
+  'verify',
+  'stage',
+  'preflight',
+  'arm',
+  'stop',
+  'activate',
+  'start',
+  'soak',
+  'commit',
+  'clean',
+];
+
+function until(transaction: Transaction, last: Working): Entry[] {
+  const states = path.slice(0, path.indexOf(last) + 1);
+  return [
+    { kind: 'opened', transaction },
+    ...states.map((state): Entry => ({ kind: 'intent', tx: transaction.id, state })),
+  ];
+}
+
+function open(transaction: Transaction, last: Working, extra: readonly Entry[] = []) {
+  const found = findOpen(recordsOf([...until(transaction, last), ...extra]));
+  if (found === undefined) throw new Error('nothing open');
+  return found;
+}
+
+const failure = (code: Failure['code']): Failure => ({ code, message: 'because', remedy: 'look' });
+const failed = (code: Failure['code'], state: Working = 'soak'): Entry => ({
+  kind: 'result',
+  tx: 't1',
+  state,
+  event: 'failed',
+  then: 'yield',
+  failure: failure(code),
+});
+
+describe('#findOpen', () => {
+  it('finds nothing in an empty ledger, nor when the last transaction ended', () => {
+    expect(findOpen([])).toBeUndefined();
+    const ended: Entry = { kind: 'ended', tx: 't1', outcome: 'committed' };
+    expect(findOpen(recordsOf([...until(upgrade, 'clean'), ended]))).toBeUndefined();
+  });
+
+  it('tells how far the open one came, and what made it yield', () => {
+    const found = open(upgrade, 'soak', [failed('GATE_PROBE')]);
+    expect(found).toMatchObject({ reached: 'soak', lastEvent: 'failed', failure: { code: 'GATE_PROBE' } });
+  });
+});
+
+describe('#judge', () => {
+  it('believes the link `fallback` before anything else', () => {
+    for (const last of path) {
+      expect(judge(open(upgrade, last), { current: v('2'), fallback: v('1') })).toBe('armed');
+    }
+  });
+
+  it('calls a transaction untouched that never stopped the node', () => {
+    expect(judge(open(upgrade, 'arm'), { current: v('1'), fallback: undefined })).toBe('untouched');
+  });
+
+  it('calls it committed when the candidate is current and nothing is armed', () => {
+    expect(judge(open(upgrade, 'commit'), { current: v('2'), fallback: undefined })).toBe('committed');
+  });
+
+  it('calls it put back when the old version is current again', () => {
+    for (const last of ['stop', 'activate', 'start', 'soak', 'commit'] as const) {
+      expect(judge(open(upgrade, last), { current: v('1'), fallback: undefined })).toBe('put-back');
+    }
+  });
+
+  it('withdraws a first installation unless its soak had held', () => {
+    expect(judge(open(install, 'soak'), { current: v('2'), fallback: undefined })).toBe('uncommitted');
+    expect(judge(open(install, 'stop'), { current: undefined, fallback: undefined })).toBe('uncommitted');
+    expect(judge(open(install, 'commit'), { current: v('2'), fallback: undefined })).toBe('committed');
+  });
+});
+
+describe('#quarantineFor', () => {
+  it('quarantines on evidence about the version alone, with its message', () => {
+    const codes = ['GATE_EXITED', 'GATE_NOT_READY', 'GATE_PROBE', 'GATE_VERSION', 'ACTIVATE_START'] as const;
+    for (const code of codes) {
+      const found = open(upgrade, 'soak', [failed(code)]);
+      expect(quarantineFor(found, [])).toEqual({ version: v('2'), cause: 'gate', message: 'because' });
+    }
+  });
+
+  it('never quarantines for the network, the disk, the bus or a trust failure [S1.13]', () => {
+    for (const code of ['SOURCE_UNREACHABLE', 'DISK_FULL', 'HOST_BUS', 'TRUST_DIGEST', 'ACTIVATE_STOP'] as const) {
+      expect(quarantineFor(open(upgrade, 'soak', [failed(code)]), [])).toBeUndefined();
+    }
+  });
+
+  it('never quarantines because an operator stopped the node', () => {
+    const stopped: Entry = { kind: 'result', tx: 't1', state: 'soak', event: 'operator', then: 'yield' };
+    expect(quarantineFor(open(upgrade, 'soak', [stopped]), [])).toBeUndefined();
+  });
+
+  it('forgives the first interruption and quarantines at the second', () => {
+    const first: Entry[] = [
+      ...until(upgrade, 'soak'),
+      { kind: 'ended', tx: 't1', outcome: 'rolled-back', failure: failure('ACTIVATE_INTERRUPTED') },
+    ];
+    const second = { ...upgrade, id: 't2' };
+    expect(quarantineFor(open(upgrade, 'soak'), recordsOf(until(upgrade, 'soak')))).toBeUndefined();
+    const records = recordsOf([...first, ...until(second, 'soak')]);
+    expect(quarantineFor(open(second, 'soak'), records)).toMatchObject({ version: v('2'), cause: 'interrupted' });
+  });
+});
+
+describe('#quarantined', () => {
+  it('holds a version until it is lifted, and no other [P13]', () => {
+    const ended = (version: string): Entry => ({
+      kind: 'ended',
+      tx: version,
+      outcome: 'rolled-back',
+      quarantine: { version: v(version), cause: 'gate', message: 'crashed' },
+    });
+    const lifted: Entry = { kind: 'lifted', version: v('2'), request: 'r' };
+    expect([...quarantined(recordsOf([ended('2'), ended('3')])).keys()]).toEqual(['2', '3']);
+    expect([...quarantined(recordsOf([ended('2'), ended('3'), lifted])).keys()]).toEqual(['3']);
+    expect([...quarantined(recordsOf([ended('2'), lifted, ended('2')])).keys()]).toEqual(['2']);
+  });
+});

@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { EVENTS, OUTCOMES, WORKING, isWorking, type State, type Working } from '../../../src/machine/state.ts';
+import { TRANSITIONS, begin, next } from '../../../src/machine/transitions.ts';
+import type { Version } from '../../../src/release.ts';
+
+const v = (text: string) => text as Version;
+
+describe('the transition table', () => {
+  it('leads from every working state to an outcome or to the fallback, never in a circle [S3.30]', () => {
+    const walk = (state: State, path: readonly State[]): void => {
+      if (!isWorking(state)) return;
+      expect(path, `circle at ${state}`).not.toContain(state);
+      const targets = Object.values(TRANSITIONS[state]);
+      expect(targets.length, `${state} has no way out`).toBeGreaterThan(0);
+      for (const target of targets) walk(target, [...path, state]);
+    };
+    for (const state of WORKING) walk(state, []);
+  });
+
+  it('ends unchanged when a step fails before the node is touched, and yields to systemd afterwards [S3.33]', () => {
+    const untouched: Working[] = ['fetch', 'verify', 'stage', 'preflight'];
+    const touched: Working[] = ['arm', 'stop', 'activate', 'start', 'soak', 'commit'];
+    expect(untouched.map((state) => next(state, 'failed'))).toEqual(untouched.map(() => 'unchanged'));
+    expect(touched.map((state) => next(state, 'failed'))).toEqual(touched.map(() => 'yield'));
+  });
+
+  it('commits only after the soak held [S3.34]', () => {
+    const intoCommit = WORKING.flatMap((state) =>
+      EVENTS.filter((event) => next(state, event) === 'commit').map((event) => `${state} ${event}`),
+    );
+    expect(intoCommit).toEqual(['soak ok']);
+  });
+
+  it('knows no way from a settled transaction to a start of the candidate', () => {
+    const reachable = new Set<State>();
+    const walk = (state: State): void => {
+      if (reachable.has(state)) return;
+      reachable.add(state);
+      if (isWorking(state)) for (const target of Object.values(TRANSITIONS[state])) walk(target);
+    };
+    walk('settle');
+    for (const state of ['arm', 'stop', 'activate', 'start', 'soak'] as const) expect(reachable.has(state)).toBe(false);
+    expect(OUTCOMES.every((outcome) => reachable.has(outcome))).toBe(true);
+  });
+
+  it('answers undefined for an event that cannot happen in a state', () => {
+    expect(next('fetch', 'put-back')).toBeUndefined();
+  });
+
+  it('begins a rollback with the preflight, since its version is staged already', () => {
+    expect(begin({ id: '1', action: 'rollback', from: v('2'), to: v('1') })).toBe('preflight');
+    expect(begin({ id: '1', action: 'install', to: v('1') })).toBe('fetch');
+  });
+});
