@@ -1,0 +1,155 @@
+/**
+ * A host with our package installed, a publisher, and one node (`demo`) whose releases are served on the host's loopback:
+ * what the container tests of the transaction begin with.
+ */
+import { cp, mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Entry, LedgerRecord } from '../../../src/machine/record.ts';
+import type { Outcome } from '../../../src/machine/state.ts';
+import type { Container, Result } from '../container/container.ts';
+import { bootInstalled } from '../container/installed.ts';
+import { makePublisher, type Publisher } from '../publisher.ts';
+import { makeTree, type Behaviour } from './tree.ts';
+
+const SITE = '/srv/releases';
+const PORT = 7000;
+
+export interface Lab extends AsyncDisposable {
+  readonly host: Container;
+  readonly publisher: Publisher;
+  /** Publishes a version of the daemon that behaves so. */
+  publish(version: string, behaviour?: Behaviour): Promise<void>;
+  /** Writes the node's configuration; `changes` replaces lines by key (`soak = "1s"`) or adds tables at the end. */
+  configure(changes?: Changes): Promise<void>;
+  /** `node-updater …`, whatever its status. */
+  updater(...args: string[]): Promise<Result>;
+  ledger(): Promise<readonly LedgerRecord[]>;
+  /** The last `ended` record. */
+  lastEnd(): Promise<Extract<Entry, { kind: 'ended' }> | undefined>;
+  /** Waits until the ledger has `count` transactions that ended, and returns the outcome of the last one. */
+  waitForEnd(count: number): Promise<Outcome>;
+  facts(): Promise<NodeFacts>;
+}
+
+export interface Changes {
+  readonly soak?: string;
+  readonly startTimeout?: string;
+  readonly grace?: string;
+  readonly type?: string;
+  readonly more?: string;
+}
+
+/** What must agree: link, running version, leftovers. */
+export interface NodeFacts {
+  readonly current: string;
+  readonly fallback: string;
+  readonly active: string;
+  /** The version that answers on the daemon's port, or that its process runs from. */
+  readonly running: string;
+  readonly leftovers: string;
+}
+
+export async function makeLab(): Promise<Lab> {
+  const publisher = await makePublisher({ name: 'demo' });
+  const host = await bootInstalled();
+  await setUp(host, publisher);
+  const lab = labOn(host, publisher);
+  await lab.configure();
+  return lab;
+}
+
+async function setUp(host: Container, publisher: Publisher): Promise<void> {
+  await host.push(join(import.meta.dirname, '..', 'http', 'static.ts'), '/srv/static.ts');
+  await host.push(publisher.key.file, '/etc/node-updater/keys.d/demo.asc', 0o644);
+  await host.push(Buffer.from(serverUnit), '/etc/systemd/system/releases.service', 0o644);
+  await host.sh(`mkdir -p ${SITE}; useradd --system --no-create-home demo; systemctl enable --now releases.service`);
+}
+
+const serverUnit = `[Service]
+ExecStart=/usr/lib/node-autoupdate/node /srv/static.ts ${SITE} ${PORT}
+[Install]
+WantedBy=multi-user.target
+`;
+
+function labOn(host: Container, publisher: Publisher): Lab {
+  const ledgerPath = host.path('/var/lib/node-updater/demo/ledger.jsonl');
+  const ledger = async (): Promise<LedgerRecord[]> => {
+    const text = await readFile(ledgerPath, 'utf8').catch(() => '');
+    return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as LedgerRecord]));
+  };
+  const ends = async () => (await ledger()).flatMap(({ entry }) => (entry.kind === 'ended' ? [entry] : []));
+  return {
+    host,
+    publisher,
+    ledger,
+    lastEnd: async () => (await ends()).at(-1),
+    async publish(version, behaviour = 'good') {
+      const tree = await makeTree(join(publisher.root, 'trees', version), version, behaviour);
+      await publisher.publish({ tree, version, libc: 'gnu', format: 'tar', binary: 'bin/demod' });
+      await mkdir(host.path(SITE), { recursive: true });
+      await cp(publisher.site, host.path(SITE), { recursive: true, force: true });
+    },
+    configure: (changes = {}) =>
+      host.push(Buffer.from(nodeFile(publisher, changes)), '/etc/node-updater/nodes.d/demo.toml', 0o644),
+    updater: (...args) => host.run(['node-updater', ...args], { timeout: 120 }),
+    async waitForEnd(count) {
+      await host.waitFor(`[ "$(grep -c '"kind":"ended"' /var/lib/node-updater/demo/ledger.jsonl)" -ge ${count} ]`);
+      const last = (await ends()).at(-1);
+      if (last === undefined) throw new Error('no transaction ended');
+      return last.outcome;
+    },
+    facts: () => readFacts(host),
+    async [Symbol.asyncDispose]() {
+      await host[Symbol.asyncDispose]();
+      await publisher[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const factsScript = `
+link() { readlink /opt/demo/$1 2>/dev/null | sed s,versions/,, || true; }
+pid=$(systemctl show -P MainPID demo.service)
+running=none
+if [ "$pid" != 0 ]; then
+  exe=$(tr '\\0' ' ' </proc/$pid/cmdline | grep -o 'versions/[^/]*' | head -n 1 | sed s,versions/,,)
+  running=\${exe:-unknown}
+fi
+leftovers=$(ls -A /run/node-updater/demo 2>/dev/null | grep -v -e probe -e fetch | tr '\\n' ' ')
+[ ! -e /run/systemd/system/demo.service.d/zzz-node-updater.conf ] || leftovers="$leftovers zzz"
+leftovers="$leftovers$(ls -A /opt/demo/versions 2>/dev/null | grep staging | tr '\\n' ' ')"
+printf '{"current":"%s","fallback":"%s","active":"%s","running":"%s","leftovers":"%s"}' \\
+  "$(link current)" "$(link fallback)" "$(systemctl show -P ActiveState demo.service)" "$running" "$leftovers"
+`;
+
+async function readFacts(host: Container): Promise<NodeFacts> {
+  return JSON.parse(await host.sh(factsScript)) as NodeFacts;
+}
+
+function nodeFile(publisher: Publisher, changes: Changes): string {
+  return `binary = "bin/demod"
+[source]
+url = "http://127.0.0.1:${PORT}/manifest.json"
+[trust]
+keys = [{ file = "demo.asc", fingerprint = "${publisher.key.fingerprint}" }]
+[version]
+args = ["--version"]
+pattern = "demod (\\\\S+)"
+[gate]
+soak = "${changes.soak ?? '2s'}"
+start_timeout = "${changes.startTimeout ?? '10s'}"
+interval = "200ms"
+timeout = "1s"
+grace = "${changes.grace ?? '1s'}"
+failures = 3
+[[gate.probe]]
+type = "http"
+url = "http://127.0.0.1:8080/"
+[unit]
+exec = "bin/demod"
+type = "${changes.type ?? 'simple'}"
+user = "demo"
+stop_timeout = "3s"
+restart_delay = "200ms"
+${changes.more ?? ''}
+`;
+}
