@@ -31,6 +31,8 @@ export interface FetchOrder {
   readonly files: readonly FetchFile[];
   readonly insecureHttp: boolean;
   readonly settings: FetchSettings;
+  /** Names to leave in the cache directory besides `files`; all others are removed first. Absent: nothing is removed. */
+  readonly keep?: readonly string[];
 }
 
 export interface FetchFile {
@@ -61,7 +63,14 @@ export type FetchFileReport =
       readonly etag?: string;
     }
   | { readonly name: string; readonly outcome: 'not-modified'; readonly url: string }
-  | { readonly name: string; readonly outcome: 'failed'; readonly code: string; readonly message: string };
+  | {
+      readonly name: string;
+      readonly outcome: 'failed';
+      readonly code: string;
+      readonly message: string;
+      /** Milliseconds that a server asked to be left alone for; at most a day. */
+      readonly retryAfter?: number;
+    };
 
 /** probe.json: the transaction tells the probe room what to ask. The answers are lines on the room's stdout. */
 export type ProbeOrder =

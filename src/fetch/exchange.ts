@@ -1,0 +1,162 @@
+/**
+ * One request and its answer, on undici's dispatch interface. undici's own body stream drops what it has buffered when
+ * the connection breaks, which would then be fetched twice; here every byte that arrived is handed out before the error.
+ * Chunks are handed out in batches, as they are written.
+ */
+import type { Dispatcher } from 'undici';
+import type { Clock } from '../host/ports.ts';
+
+/** Bytes that make a batch, and at which the socket is paused until they are taken: what a download holds in memory. */
+const BATCH = 1024 * 1024;
+
+export interface Batch {
+  readonly chunks: readonly Buffer[];
+  readonly bytes: number;
+}
+
+/**
+ * Is told of each chunk as it arrives, with the microseconds that the server had us wait for it. An error that it
+ * returns ends the exchange; the chunk is then not part of the body.
+ */
+export type Watch = (bytes: number, waited: bigint) => Error | undefined;
+
+export interface Reply {
+  readonly statusCode: number;
+  readonly headers: Dispatcher.ResponseData['headers'];
+  /** The body, once. Nothing of it is read before. */
+  read(watch: Watch): AsyncIterable<Batch>;
+  /** Ends the exchange and its connection: what the server still wants to say is not waited for. */
+  giveUp(): void;
+}
+
+type Controller = Dispatcher.DispatchController;
+
+/** What has arrived and was not taken yet. */
+interface Inbox {
+  chunks: Buffer[];
+  bytes: number;
+  ended: boolean;
+  error: Error | undefined;
+  watch: Watch;
+  /** When the waiting for the next chunk began. */
+  since: bigint;
+  /** Lets the reader go on. */
+  wake: () => void;
+}
+
+/** Resolves when the headers are there. Rejects with the errors of undici, TLS and DNS, or the signal's reason. */
+export function exchange(
+  dispatcher: Dispatcher,
+  options: Dispatcher.DispatchOptions,
+  clock: Pick<Clock, 'monotonic'>,
+  signal: AbortSignal,
+): Promise<Reply> {
+  const { promise, resolve, reject } = Promise.withResolvers<Reply>();
+  const inbox: Inbox = { chunks: [], bytes: 0, ended: false, error: undefined, watch: letPass, since: 0n, wake: idle };
+  const end = (error?: Error): void => {
+    signal.removeEventListener('abort', stop);
+    inbox.ended = true;
+    inbox.error = error;
+    inbox.wake();
+    // After the headers this changes nothing: the promise is settled.
+    if (error !== undefined) reject(error);
+  };
+  let running: Controller | undefined;
+  // While the connection is being made there is nothing to abort; the caller is let go all the same.
+  const stop = (): void => {
+    if (running === undefined) end(reasonOf(signal));
+    else running.abort(reasonOf(signal));
+  };
+  signal.addEventListener('abort', stop);
+  dispatcher.dispatch(options, {
+    onRequestStart: (controller) => {
+      running = controller;
+      if (inbox.ended || signal.aborted) controller.abort(reasonOf(signal));
+    },
+    onResponseStart: (controller, statusCode, headers) => {
+      if (statusCode < 200) return;
+      controller.pause();
+      resolve({
+        statusCode,
+        headers,
+        read: (watch) => read(inbox, controller, clock, watch),
+        giveUp: () => {
+          giveUp(controller);
+        },
+      });
+    },
+    onResponseData: (controller, chunk) => {
+      take(inbox, controller, clock, chunk);
+    },
+    onResponseEnd: () => {
+      end();
+    },
+    onResponseError: (_controller, error) => {
+      end(error);
+    },
+  });
+  return promise;
+}
+
+function take(inbox: Inbox, controller: Controller, clock: Pick<Clock, 'monotonic'>, chunk: Buffer): void {
+  const now = clock.monotonic();
+  const objection = inbox.watch(chunk.length, now - inbox.since);
+  inbox.since = now;
+  if (objection !== undefined) {
+    controller.abort(objection);
+    return;
+  }
+  inbox.chunks.push(chunk);
+  inbox.bytes += chunk.length;
+  if (inbox.bytes < BATCH) return;
+  controller.pause();
+  inbox.wake();
+}
+
+async function* read(
+  inbox: Inbox,
+  controller: Controller,
+  clock: Pick<Clock, 'monotonic'>,
+  watch: Watch,
+): AsyncGenerator<Batch> {
+  inbox.watch = watch;
+  for (;;) {
+    letMoreCome(inbox, controller, clock);
+    if (inbox.bytes < BATCH && !inbox.ended) {
+      await new Promise<void>((resolve) => {
+        inbox.wake = resolve;
+      });
+    }
+    const { chunks, bytes } = inbox;
+    inbox.chunks = [];
+    inbox.bytes = 0;
+    // The inbox fills again while this batch is written.
+    letMoreCome(inbox, controller, clock);
+    if (bytes > 0) yield { chunks, bytes };
+    else if (inbox.error !== undefined) throw inbox.error;
+    else if (inbox.ended) return;
+  }
+}
+
+function letMoreCome(inbox: Inbox, controller: Controller, clock: Pick<Clock, 'monotonic'>): void {
+  if (!controller.paused || inbox.ended || inbox.bytes >= BATCH) return;
+  // The time in which the socket was paused, on our disk's account, is not the server's.
+  inbox.since = clock.monotonic();
+  controller.resume();
+}
+
+function giveUp(controller: Controller): void {
+  if (!controller.aborted) controller.abort(new Error('the body is not wanted'));
+}
+
+function reasonOf(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : new Error('stopped');
+}
+
+function letPass(): undefined {
+  return undefined;
+}
+
+function idle(): void {
+  // Nobody waits yet.
+}

@@ -1,0 +1,94 @@
+/**
+ * The fetch order (`fetch.json`), checked strictly: whoever wrote it, this process acts only on the shape that it knows.
+ * URLs are checked when they are used, so that one bad mirror in a manifest does not spoil the good ones beside it.
+ */
+import { readFile, stat } from 'node:fs/promises';
+import { z } from 'zod';
+import { UpdaterError } from '../errors.ts';
+import { LIMITS } from '../manifest.ts';
+import type { FetchOrder } from '../orders.ts';
+
+/** The name of the report in the cache directory; no file of an order may take it. */
+export const REPORT_NAME = 'fetch-report.json';
+
+const MOST_FILES = 64;
+const MOST_URLS = 32;
+const MOST_ORDER_BYTES = 1024 * 1024;
+
+// No leading dot, so never `.`, `..` or a temporary file; the partial files of a name get these suffixes appended.
+const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._+~-]{0,199}$/;
+const PARTIAL = /\.part(\.json)?$/;
+
+// Node's timers count in 31 bits.
+const duration = z
+  .int()
+  .positive()
+  .max(2 ** 31 - 1);
+const fileName = z
+  .string()
+  .regex(FILE_NAME)
+  .refine((name) => !PARTIAL.test(name) && name !== REPORT_NAME);
+
+const schema = z.strictObject({
+  schema: z.literal(1),
+  id: z.string().min(1).max(200),
+  insecureHttp: z.boolean(),
+  keep: z.array(fileName).max(256).optional(),
+  settings: z.strictObject({
+    connectTimeout: duration,
+    headersTimeout: duration,
+    minimumSpeed: z.number().nonnegative(),
+    slowWindow: duration,
+    totalTimeout: duration,
+  }),
+  files: z
+    .array(
+      z.strictObject({
+        name: fileName,
+        urls: z.array(z.string().max(8192)).min(1).max(MOST_URLS),
+        limit: z.int().nonnegative().max(LIMITS.archive),
+        // A header value: what undici would refuse, and what would end the header line, is refused here.
+        etag: z
+          .string()
+          .max(1024)
+          .regex(/^[\x20-\x7e]+$/)
+          .optional(),
+      }),
+    )
+    .max(MOST_FILES)
+    .refine((files) => new Set(files.map((file) => file.name)).size === files.length, 'two files of one name'),
+});
+
+/** @throws UpdaterError HOST_STATE when the text is not a fetch order of schema 1. */
+export function parseFetchOrder(text: string): FetchOrder {
+  try {
+    const order = schema.parse(JSON.parse(text));
+    return order as FetchOrder;
+  } catch (cause) {
+    const detail = cause instanceof z.ZodError ? z.prettifyError(cause) : 'it is not JSON';
+    throw new UpdaterError('HOST_STATE', `The fetch order is not valid: ${detail}.`, {
+      cause,
+      remedy:
+        'The order is written anew by every run. If this is seen twice, please report it as a fault in node-updater.',
+    });
+  }
+}
+
+/** Reads and checks the order at `path`. @throws UpdaterError HOST_STATE */
+export async function readFetchOrder(path: string): Promise<FetchOrder> {
+  return parseFetchOrder(await readOrderText(path));
+}
+
+async function readOrderText(path: string): Promise<string> {
+  try {
+    const { size } = await stat(path);
+    if (size > MOST_ORDER_BYTES) throw new Error(`${path} has ${String(size)} bytes`);
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new UpdaterError('HOST_STATE', `The fetch order ${path} cannot be read.`, {
+      cause,
+      remedy:
+        'The fetch unit is started by a node-updater transaction, which writes the order; do not start it by hand.',
+    });
+  }
+}
