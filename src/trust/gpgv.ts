@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import type { Run, RunResult } from '../host/ports.ts';
 import type { Fingerprint } from '../release.ts';
 import type { Certificate } from './certificate.ts';
-import { refusal } from './verdict.ts';
+import { printable, refusal } from './verdict.ts';
 import type { Refusal, RefusalReason } from './verdict.ts';
 
 export interface Gpgv {
@@ -74,12 +74,13 @@ async function runGpgv(
 }
 
 function judge(result: RunResult, fingerprint: Fingerprint): Refusal | undefined {
-  if (result.timedOut) return refusal('verifier-failed', 'gpgv did not end in time and was killed');
-  if (result.signal !== undefined) return refusal('verifier-failed', `gpgv died of ${result.signal}`);
+  const said = new Error(printable(`gpgv: ${result.stderr.toString('latin1')}`));
+  if (result.timedOut) return refusal('verifier-failed', 'gpgv did not end in time and was killed', said);
+  if (result.signal !== undefined) return refusal('verifier-failed', `gpgv died of ${result.signal}`, said);
   const refused = readStatus(result.stdout.toString('latin1'), fingerprint);
-  if (refused !== undefined) return refused;
+  if (refused !== undefined) return { ...refused, cause: said };
   if (result.status === 0) return undefined;
-  return refusal('gpgv-refused', `gpgv ended with status ${String(result.status)}`);
+  return refusal('gpgv-refused', `gpgv ended with status ${String(result.status)}`, said);
 }
 
 /** Lines that say that a signature is not good, in the order in which they are looked for. */
@@ -108,6 +109,7 @@ const VALIDSIG =
 
 /** The grammar of the status stream (GnuPG doc/DETAILS). Keywords that it does not name say nothing about validity. */
 export function readStatus(status: string, fingerprint: Fingerprint): Refusal | undefined {
+  if (status === '') return refusal('gpgv-refused', 'gpgv said nothing about it');
   const lines = status.split('\n').map((line) => LINE.exec(line));
   if (!status.endsWith('\n') || lines.pop() !== null || lines.includes(null)) {
     return refusal('gpgv-refused', 'gpgv wrote something other than whole status lines');
