@@ -15,14 +15,24 @@ const TYPES: Readonly<Record<string, readonly string[]>> = {
 };
 
 export function confirm({ described, block, extensions }: Found): void {
-  const header = new Header(block, 0, extended(extensions));
+  const pax = extended(extensions);
+  const header = new Header(block, 0, pax);
   const same =
     header.cksumValid &&
-    header.path === described.name &&
+    isSameName(header.path, described.name, pax) &&
     (header.linkpath ?? '') === described.link &&
     header.size === described.size &&
     (TYPES[described.type] ?? []).includes(header.type);
   if (!same) throw malformed(`two tar readers do not agree on ${quoted(described.name)}`);
+}
+
+/**
+ * tar 7.5.23 puts the header's prefix also before a name from an extended header, where POSIX replaces both; bsdtar
+ * writes such headers for every name over 100 bytes. There the prefix is no disagreement.
+ */
+function isSameName(theirs: string | undefined, name: string, pax: Pax | undefined): boolean {
+  if (theirs === name) return true;
+  return pax?.path === name && theirs?.endsWith(`/${name}`) === true;
 }
 
 function extended(extensions: readonly Extension[]): Pax | undefined {
