@@ -36,11 +36,11 @@ function redirectNote(status: number): string {
 }
 
 /** Looks at the first MiB, and keeps of it only what a match could begin in. */
-async function bodyContains(response: IncomingMessage, wanted: string): Promise<boolean> {
+export async function bodyContains(body: AsyncIterable<Buffer>, wanted: string): Promise<boolean> {
   const needle = Buffer.from(wanted);
   let tail = Buffer.alloc(0);
   let read = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
+  for await (const chunk of body) {
     const here = Buffer.concat([tail, chunk.subarray(0, LARGEST_BODY - read)]);
     if (here.includes(needle)) return true;
     read += chunk.length;

@@ -3,8 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { bodyContains } from '../../../src/probe/http.ts';
 import { runProbeRoom } from '../../../src/probe/room.ts';
 import { hostClock } from '../../../src/host/clock.ts';
 import { run } from '../../../src/host/run.ts';
@@ -115,6 +117,17 @@ describe('http probe', () => {
   });
 });
 
+describe('bodyContains', () => {
+  it('finds a text wherever the pieces of a body break it', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.string({ unit: fc.constantFrom('h', 'e', 'a') })), async (pieces) => {
+        const body = Readable.from(pieces.map((piece) => Buffer.from(piece))) as AsyncIterable<Buffer>;
+        expect(await bodyContains(body, 'hea')).toBe(pieces.join('').includes('hea'));
+      }),
+    );
+  });
+});
+
 describe('tcp and unix probes', () => {
   it('hold when somebody accepts, and fail when nobody does', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'probe-'));
@@ -194,10 +207,22 @@ describe('the room', () => {
 
   it('ends when it is stopped in the middle of a probe, without a line for that round', async () => {
     const asked = Promise.withResolvers<undefined>();
-    await using server = await httpServer(() => {
-      asked.resolve(undefined);
+    let connections = 0;
+    await using server = await tcpServer(() => {
+      connections += 1;
+      if (connections === 2) asked.resolve(undefined);
     });
-    const room = startRoom(roundsOf([{ ...OK, url: server.url }], { timeout: 60_000 }));
+    // The program goes on until its connection ends: the room does not wait for it.
+    const command = ['/bin/bash', '-c', `cat < /dev/tcp/127.0.0.1/${server.port}`];
+    const room = startRoom(
+      roundsOf(
+        [
+          { ...OK, url: server.url },
+          { type: 'exec', command },
+        ],
+        { timeout: 60_000 },
+      ),
+    );
     await asked.promise;
     await room[Symbol.asyncDispose]();
     expect(await room.next()).toBeUndefined();
