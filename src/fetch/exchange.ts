@@ -1,18 +1,16 @@
 /**
  * One request and its answer, on undici's dispatch interface. undici's own body stream drops what it has buffered when
  * the connection breaks, which would then be fetched twice; here every byte that arrived is handed out before the error.
- * Chunks are handed out in batches, as they are written.
+ * They are gathered in two buffers that take turns: one is filled while the other is written. Kept as they come, the
+ * chunks of a socket would live until the next full garbage collection, and memory would grow with the file.
  */
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../host/ports.ts';
 
-/** Bytes that make a batch, and at which the socket is paused until they are taken: what a download holds in memory. */
-const BATCH = 1024 * 1024;
-
-export interface Batch {
-  readonly chunks: readonly Buffer[];
-  readonly bytes: number;
-}
+/** Bytes that make a batch, and at which the socket is paused until they are taken. */
+const BATCH = 256 * 1024;
+/** One read of a socket, which may come on top of an almost full batch. */
+const ONE_READ = 64 * 1024;
 
 /**
  * Is told of each chunk as it arrives, with the microseconds that the server had us wait for it. An error that it
@@ -23,8 +21,8 @@ export type Watch = (bytes: number, waited: bigint) => Error | undefined;
 export interface Reply {
   readonly statusCode: number;
   readonly headers: Dispatcher.ResponseData['headers'];
-  /** The body, once. Nothing of it is read before. */
-  read(watch: Watch): AsyncIterable<Batch>;
+  /** The body, once, in batches; each is valid until the next one is asked for. Nothing is read before. */
+  read(watch: Watch): AsyncIterable<Buffer>;
   /** Ends the exchange and its connection: what the server still wants to say is not waited for. */
   giveUp(): void;
 }
@@ -33,8 +31,11 @@ type Controller = Dispatcher.DispatchController;
 
 /** What has arrived and was not taken yet. */
 interface Inbox {
-  chunks: Buffer[];
+  /** Where the next chunk goes, and how much is in it. */
+  filling: Buffer;
   bytes: number;
+  /** The other buffer: free, or being written. */
+  spare: Buffer;
   ended: boolean;
   error: Error | undefined;
   watch: Watch;
@@ -52,7 +53,7 @@ export function exchange(
   signal: AbortSignal,
 ): Promise<Reply> {
   const { promise, resolve, reject } = Promise.withResolvers<Reply>();
-  const inbox: Inbox = { chunks: [], bytes: 0, ended: false, error: undefined, watch: letPass, since: 0n, wake: idle };
+  const inbox = emptyInbox();
   const end = (error?: Error): void => {
     signal.removeEventListener('abort', stop);
     inbox.ended = true;
@@ -106,8 +107,9 @@ function take(inbox: Inbox, controller: Controller, clock: Pick<Clock, 'monotoni
     controller.abort(objection);
     return;
   }
-  inbox.chunks.push(chunk);
-  inbox.bytes += chunk.length;
+  // A peer that ends lets undici hand out all it has, pause or not.
+  if (inbox.bytes + chunk.length > inbox.filling.length) grow(inbox, chunk.length);
+  inbox.bytes += chunk.copy(inbox.filling, inbox.bytes);
   if (inbox.bytes < BATCH) return;
   controller.pause();
   inbox.wake();
@@ -118,7 +120,7 @@ async function* read(
   controller: Controller,
   clock: Pick<Clock, 'monotonic'>,
   watch: Watch,
-): AsyncGenerator<Batch> {
+): AsyncGenerator<Buffer> {
   inbox.watch = watch;
   for (;;) {
     letMoreCome(inbox, controller, clock);
@@ -127,12 +129,11 @@ async function* read(
         inbox.wake = resolve;
       });
     }
-    const { chunks, bytes } = inbox;
-    inbox.chunks = [];
-    inbox.bytes = 0;
+    const batch = inbox.filling.subarray(0, inbox.bytes);
+    [inbox.filling, inbox.spare, inbox.bytes] = [inbox.spare, inbox.filling, 0];
     // The inbox fills again while this batch is written.
     letMoreCome(inbox, controller, clock);
-    if (bytes > 0) yield { chunks, bytes };
+    if (batch.length > 0) yield batch;
     else if (inbox.error !== undefined) throw inbox.error;
     else if (inbox.ended) return;
   }
@@ -143,6 +144,17 @@ function letMoreCome(inbox: Inbox, controller: Controller, clock: Pick<Clock, 'm
   // The time in which the socket was paused, on our disk's account, is not the server's.
   inbox.since = clock.monotonic();
   controller.resume();
+}
+
+function emptyInbox(): Inbox {
+  const [filling, spare] = [Buffer.alloc(0), Buffer.alloc(0)];
+  return { filling, bytes: 0, spare, ended: false, error: undefined, watch: letPass, since: 0n, wake: idle };
+}
+
+function grow(inbox: Inbox, more: number): void {
+  const larger = Buffer.allocUnsafe(Math.max(BATCH + ONE_READ, inbox.bytes + more));
+  inbox.filling.copy(larger, 0, 0, inbox.bytes);
+  inbox.filling = larger;
 }
 
 function giveUp(controller: Controller): void {

@@ -7,7 +7,7 @@ import { beginPart, closePart, completePart, openPart } from './part.ts';
 import { pump, tooLarge } from './pump.ts';
 import { shownUrl } from './wording.ts';
 import type { Brought, Task } from './context.ts';
-import type { Batch, Watch } from './exchange.ts';
+import type { Watch } from './exchange.ts';
 
 /** @throws UpdaterError SOURCE_UNREACHABLE, SOURCE_PROTOCOL, SOURCE_TOO_LARGE, DISK_* */
 export async function fetchFromDisk(task: Task, url: URL): Promise<Brought> {
@@ -29,12 +29,12 @@ export async function fetchFromDisk(task: Task, url: URL): Promise<Brought> {
 }
 
 /** A file that grows while it is read meets the limit as a body would. A disk is never too slow: no time is counted. */
-async function* readSource(source: FileHandle, watch: Watch): AsyncGenerator<Batch> {
+async function* readSource(source: FileHandle, watch: Watch): AsyncGenerator<Buffer> {
   const stream = source.createReadStream({ autoClose: false, highWaterMark: 1024 * 1024 }) as AsyncIterable<Buffer>;
   for await (const chunk of stream) {
     const objection = watch(chunk.length, 0n);
     if (objection !== undefined) throw objection;
-    yield { chunks: [chunk], bytes: chunk.length };
+    yield chunk;
   }
 }
 

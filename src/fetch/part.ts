@@ -83,13 +83,15 @@ export async function beginPart(
   }
 }
 
-/** Appends all of `chunks` with as few system calls as it takes. @throws UpdaterError DISK_* */
-export async function appendPart(part: Part, chunks: readonly Uint8Array[], bytes: number): Promise<void> {
+/** @throws UpdaterError DISK_*; what was written before counts in `part.size` */
+export async function appendPart(part: Part, bytes: Uint8Array): Promise<void> {
   try {
-    const { bytesWritten } = await part.handle.writev(chunks as Uint8Array[], part.size);
-    part.size += bytesWritten;
     // A disk that fills up takes a part of it first, and says so only when asked again.
-    if (bytesWritten < bytes) await appendRest(part, Buffer.concat(chunks).subarray(bytesWritten));
+    for (let done = 0; done < bytes.length;) {
+      const { bytesWritten } = await part.handle.write(bytes, done, bytes.length - done, part.size);
+      done += bytesWritten;
+      part.size += bytesWritten;
+    }
   } catch (cause) {
     throw diskError(cause, 'write', partPath(part.path));
   }
@@ -115,14 +117,6 @@ export async function closePart(part: Part): Promise<void> {
 export async function discardPart(part: Part): Promise<void> {
   await rm(notesPath(part.path), { force: true });
   await rm(partPath(part.path), { force: true });
-}
-
-async function appendRest(part: Part, rest: Uint8Array): Promise<void> {
-  for (let done = 0; done < rest.length;) {
-    const { bytesWritten } = await part.handle.write(rest, done, rest.length - done, part.size);
-    done += bytesWritten;
-    part.size += bytesWritten;
-  }
 }
 
 async function openRegular(path: string): Promise<FileHandle | undefined> {

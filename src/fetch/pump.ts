@@ -4,19 +4,19 @@ import { appendPart, type Part } from './part.ts';
 import { createSpeedMeter } from './speed.ts';
 import { seconds, shown } from './wording.ts';
 import type { Task } from './context.ts';
-import type { Batch, Watch } from './exchange.ts';
+import type { Watch } from './exchange.ts';
 
 /**
  * Appends the body that `read` gives to `part`.
  * @throws UpdaterError SOURCE_TOO_LARGE, SOURCE_SLOW, DISK_*; and what the body throws. The part then holds what came.
  */
 export async function pump(
-  read: (watch: Watch) => AsyncIterable<Batch>,
+  read: (watch: Watch) => AsyncIterable<Buffer>,
   part: Part,
   task: Task,
   host: string,
 ): Promise<void> {
-  for await (const { chunks, bytes } of read(watchOver(part, task, host))) await appendPart(part, chunks, bytes);
+  for await (const batch of read(watchOver(part, task, host))) await appendPart(part, batch);
 }
 
 function watchOver(part: Part, task: Task, host: string): Watch {
