@@ -1,0 +1,155 @@
+/** The command line for people. Loaded only when one of them types something that is not `status`. */
+import yargs, { type Argv } from 'yargs';
+import { didYouMean } from '../config/suggest.ts';
+import { UpdaterError } from '../errors.ts';
+import { parseVersion, type Version } from '../release.ts';
+import type { Command, Invocation, Mode } from './command.ts';
+import { formatOf } from './quick.ts';
+
+const FORCES = ['quarantine', 'rollout', 'downgrade'] as const;
+const COMMANDS = ['status', 'check', 'why', 'upgrade', 'rollback', 'history', 'versions', 'config', 'release'];
+const COMMON = ['json', 'help', 'version'];
+const OPTIONS: Readonly<Record<string, readonly string[]>> = {
+  check: ['exit-code'],
+  upgrade: ['to', 'force', 'dry-run', 'wait', 'no-wait'],
+  rollback: ['to', 'dry-run', 'wait', 'no-wait'],
+  history: ['limit'],
+  config: ['check'],
+};
+
+/** Throws USAGE_INVALID with a hint. `--help` and `--version` are printed here. */
+export async function parseArgs(argv: readonly string[], version: string): Promise<Invocation> {
+  let command: Command = { name: 'answered' };
+  const parser = commands(yargs([...argv]), (parsed) => {
+    command = parsed;
+  })
+    .scriptName('node-updater')
+    .usage('$0 COMMAND [NODE] [OPTION]…\n\nNODE may be left out when there is one.')
+    .version(version)
+    .option('json', { type: 'boolean', describe: 'Answer in JSON', global: true })
+    .demandCommand(1, 'a command is missing')
+    .strict()
+    // What was not understood is read from its words below.
+    .locale('en')
+    .parserConfiguration({ 'greedy-arrays': false })
+    .exitProcess(false)
+    .fail((message: string | undefined, error: unknown) => {
+      if (error instanceof UpdaterError) throw error;
+      throw usage(message ?? String(error), argv);
+    });
+  await parser.parseAsync();
+  return { command, format: formatOf(argv) };
+}
+
+type Take = (command: Command) => void;
+
+function commands(parser: Argv, take: Take): Argv {
+  return changing(looking(parser, take), take)
+    .command(
+      'config [node]',
+      'The settings that hold, and who said so',
+      (args) => withNode(args).option('check', { type: 'boolean', default: false, describe: 'Say all that is wrong' }),
+      (args) => {
+        take({ name: 'config', ...node(args), view: args.check ? 'check' : 'show' });
+      },
+    )
+    .command('release', 'For publishers: build, sign, publish, verify');
+}
+
+function looking(parser: Argv, take: Take): Argv {
+  return parser
+    .command('status [node]', 'What runs, what is on offer, what comes next', withNode, (args) => {
+      take({ name: 'status', ...node(args) });
+    })
+    .command('why [node]', 'Every gate that passed, the one that blocks, and when it opens', withNode, (args) => {
+      take({ name: 'why', ...node(args) });
+    })
+    .command(
+      'history [node]',
+      'What was done, newest first',
+      (args) => withNode(args).option('limit', { type: 'number', default: 20, requiresArg: true, describe: 'At most' }),
+      (args) => {
+        take({ name: 'history', ...node(args), limit: limit(args.limit) });
+      },
+    )
+    .command('versions [node]', 'What is staged on this host', withNode, (args) => {
+      take({ name: 'versions', ...node(args) });
+    });
+}
+
+function changing(parser: Argv, take: Take): Argv {
+  return parser
+    .command(
+      'check [node]',
+      'Look for a release now',
+      (args) =>
+        withNode(args).option('exit-code', { type: 'boolean', default: false, describe: 'Exit 100 if one is offered' }),
+      (args) => {
+        take({ name: 'check', ...node(args), offered: args.exitCode ? 'exit-100' : 'exit-0' });
+      },
+    )
+    .command(
+      'upgrade [node]',
+      'Take the release that is offered',
+      (args) => acting(args).option('force', { type: 'array', string: true, choices: FORCES, describe: 'Overrule' }),
+      (args) => {
+        const force = FORCES.filter((one) => args.force?.includes(one));
+        take({ name: 'upgrade', ...node(args), ...target(args.to), force, mode: modeOf(args) });
+      },
+    )
+    .command('rollback [node]', 'Go back to the version before', acting, (args) => {
+      take({ name: 'rollback', ...node(args), ...target(args.to), mode: modeOf(args) });
+    });
+}
+
+function withNode(args: Argv) {
+  return args.positional('node', { type: 'string', describe: 'The node' });
+}
+
+function acting(args: Argv) {
+  return withNode(args)
+    .option('to', { type: 'string', requiresArg: true, describe: 'This version' })
+    .option('dry-run', { type: 'boolean', default: false, describe: 'Only say what would be done' })
+    .option('wait', { type: 'boolean', default: true, describe: 'Follow until the end; --no-wait only asks' });
+}
+
+function node(args: Readonly<Record<string, unknown>>): { node?: string } {
+  return typeof args['node'] === 'string' && args['node'] !== '' ? { node: args['node'] } : {};
+}
+
+function target(to: unknown): { to?: Version } {
+  if (to === undefined) return {};
+  const version = typeof to === 'string' ? parseVersion(to) : undefined;
+  if (version !== undefined) return { to: version };
+  throw new UpdaterError('USAGE_INVALID', `--to ${JSON.stringify(to)} is no version`, {
+    remedy: 'See what is there: node-updater versions, and what is offered: node-updater why',
+  });
+}
+
+function modeOf(args: Readonly<Record<string, unknown>>): Mode {
+  if (args['dryRun'] === true) return 'dry-run';
+  return args['wait'] === false ? 'no-wait' : 'follow';
+}
+
+function limit(value: number): number {
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new UpdaterError('USAGE_INVALID', '--limit takes a number above 0', { remedy: 'For example: --limit 5' });
+}
+
+/** yargs names what it does not know; what was meant is ours to guess. */
+function usage(message: string, argv: readonly string[]): UpdaterError {
+  const [command = ''] = argv;
+  const known = COMMANDS.includes(command);
+  if (command !== '' && !known && !command.startsWith('-')) {
+    return new UpdaterError('USAGE_INVALID', `there is no command ${command}.${didYouMean(command, COMMANDS)}`, {
+      remedy: 'See: node-updater --help',
+    });
+  }
+  const word = /^Unknown (?:arguments?|commands?): ([^,]+)/.exec(message)?.[1]?.trim() ?? '';
+  const candidates = known ? [...(OPTIONS[command] ?? []), ...COMMON] : COMMANDS;
+  const hint = word === '' ? '' : didYouMean(word, candidates);
+  const said = message.replace(/^./, (letter) => letter.toLowerCase()).replace(/\.?\s*$/, '');
+  return new UpdaterError('USAGE_INVALID', `${said.replaceAll(/\s*\n\s*/g, ' ')}.${hint}`, {
+    remedy: `See: node-updater ${known ? `${command} ` : ''}--help`,
+  });
+}

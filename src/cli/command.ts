@@ -1,0 +1,45 @@
+import type { ExitCode } from '../errors.ts';
+import type { Force } from '../orders.ts';
+import type { NodeName, Version } from '../release.ts';
+import type { Format } from './report-error.ts';
+
+/** What was typed, or asked for by a unit: checked for shape, not yet for sense. */
+export type Command =
+  | { readonly name: 'status'; readonly node?: string }
+  | { readonly name: 'why'; readonly node?: string }
+  | { readonly name: 'versions'; readonly node?: string }
+  | { readonly name: 'history'; readonly node?: string; readonly limit: number }
+  | { readonly name: 'check'; readonly node?: string; readonly offered: 'exit-100' | 'exit-0' }
+  | {
+      readonly name: 'upgrade';
+      readonly node?: string;
+      readonly to?: Version;
+      readonly force: readonly Force[];
+      readonly mode: Mode;
+    }
+  | { readonly name: 'rollback'; readonly node?: string; readonly to?: Version; readonly mode: Mode }
+  | { readonly name: 'config'; readonly node?: string; readonly view: 'show' | 'check' }
+  /** yargs has answered already (--help, --version, completion). */
+  | { readonly name: 'answered' }
+  /** A command of the publisher, which reads its own arguments. */
+  | { readonly name: 'release' }
+  /** Called by our units. */
+  | { readonly name: 'transact'; readonly node: NodeName }
+  | { readonly name: 'fetch'; readonly node: NodeName }
+  | { readonly name: 'probe'; readonly node: NodeName }
+  | { readonly name: 'run' };
+
+/** `follow` waits for the end; `no-wait` only asks; `dry-run` only says what would be done. */
+export type Mode = 'follow' | 'no-wait' | 'dry-run';
+
+export interface Invocation {
+  readonly command: Command;
+  readonly format: Format;
+}
+
+export type CommandOf<Name extends Command['name']> = Extract<Command, { readonly name: Name }>;
+
+/** 128 + SIGINT, as a shell reports it: nothing was ended but the following. */
+export const INTERRUPTED = 130;
+
+export type Ended = ExitCode | typeof INTERRUPTED;

@@ -1,0 +1,44 @@
+import { readLinks, type Links } from '../activation/links.ts';
+import { findNodeFiles } from '../config/inventory.ts';
+import { UpdaterError } from '../errors.ts';
+import { readCheckState, type CheckState } from '../machine/state-files.ts';
+import type { NodeName } from '../release.ts';
+import type { Host } from './host.ts';
+import { viewLedger, type LedgerView } from './ledger-view.ts';
+import { pickNode } from './nodes.ts';
+
+/** What the disk says about a node. What cannot be read is part of it: looking never fails. */
+export interface NodeFacts {
+  readonly node: NodeName;
+  readonly links: Links;
+  readonly ledger: LedgerView;
+  readonly check: CheckState | undefined;
+  readonly problems: readonly UpdaterError[];
+}
+
+/** The names in nodes.d, without a look into the files: that is the configuration's affair. */
+export function namesOfNodes(host: Pick<Host, 'layout' | 'uid'>): NodeName[] {
+  return findNodeFiles(host.layout, host.uid).nodes.map(({ node }) => node);
+}
+
+export function oneNode(name: string | undefined, host: Pick<Host, 'layout' | 'uid'>): NodeName {
+  return pickNode(name, namesOfNodes(host));
+}
+
+export async function readFacts(node: NodeName, host: Pick<Host, 'layout'>): Promise<NodeFacts> {
+  const layout = host.layout.node(node);
+  const links = await orProblem(readLinks(layout), { current: undefined, fallback: undefined });
+  const check = await orProblem(readCheckState(layout), undefined);
+  const ledger = await viewLedger(layout.ledger);
+  const problems = [links.problem, check.problem, ledger.damage].filter((problem) => problem !== undefined);
+  return { node, links: links.value, ledger, check: check.value, problems };
+}
+
+async function orProblem<T>(read: Promise<T>, otherwise: T): Promise<{ value: T; problem?: UpdaterError }> {
+  try {
+    return { value: await read };
+  } catch (error) {
+    if (error instanceof UpdaterError) return { value: otherwise, problem: error };
+    throw error;
+  }
+}

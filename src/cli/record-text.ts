@@ -1,0 +1,78 @@
+import { unreachable } from '../errors.ts';
+import { describeEnding } from '../machine/announce.ts';
+import type { Entry, LedgerRecord } from '../machine/record.ts';
+import type { Transaction, Working } from '../machine/state.ts';
+import type { Line } from './output.ts';
+
+/** Says each record of a followed run in a plain line. The caller keeps one for each run: it remembers what is open. */
+export interface Narrator {
+  lines(record: LedgerRecord): Line[];
+}
+
+export function makeNarrator(): Narrator {
+  const known = new Map<string, Transaction>();
+  return {
+    lines({ entry }) {
+      if (entry.kind === 'opened') known.set(entry.transaction.id, entry.transaction);
+      return narrate(entry, 'tx' in entry ? known.get(entry.tx) : undefined);
+    },
+  };
+}
+
+function narrate(entry: Entry, transaction: Transaction | undefined): Line[] {
+  switch (entry.kind) {
+    case 'opened':
+      return [`${entry.transaction.action}: ${entry.transaction.from ?? 'nothing'} → ${entry.transaction.to}`];
+    case 'intent':
+      return [`  ${doing(entry.state, transaction)} …`];
+    case 'result':
+      return resultLines(entry, transaction);
+    case 'lifted':
+      return [`  ${entry.version} is out of quarantine`];
+    case 'ended':
+      return transaction === undefined ? [] : [endLine(entry, transaction)];
+    // The answer is what the command itself says at its end.
+    case 'answer':
+      return [];
+    default:
+      return unreachable(entry);
+  }
+}
+
+function resultLines(entry: Extract<Entry, { kind: 'result' }>, transaction: Transaction | undefined): Line[] {
+  const lines: Line[] = [];
+  if (entry.failure !== undefined) lines.push({ text: `  ${entry.failure.message}`, tone: 'bad' });
+  if (entry.event === 'operator' && entry.failure === undefined) {
+    lines.push(`  ${String(entry.facts?.['message'] ?? 'its operator stopped the node')}`);
+  }
+  if (entry.then === 'yield') lines.push(`  systemd puts ${transaction?.from ?? 'the version before'} back …`);
+  return lines;
+}
+
+function endLine(entry: Extract<Entry, { kind: 'ended' }>, transaction: Transaction): Line {
+  const { outcome, failure, quarantine } = entry;
+  const text = describeEnding({ transaction, outcome, failure, quarantine });
+  return { text, tone: outcome === 'committed' ? 'good' : 'bad' };
+}
+
+function doing(state: Working, transaction: Transaction | undefined): string {
+  const to = transaction?.to ?? 'the release';
+  const from = transaction?.from ?? 'the version before';
+  const texts: Readonly<Record<Working, string>> = {
+    fetch: `fetching ${to}`,
+    verify: `verifying ${to}`,
+    stage: `staging ${to}`,
+    preflight: `trying ${to} before anything is stopped`,
+    arm: `arming the fallback to ${from}`,
+    stop: `stopping ${from}`,
+    activate: `activating ${to}`,
+    start: `starting ${to}`,
+    soak: `soaking ${to}`,
+    commit: `committing ${to}`,
+    clean: 'cleaning up',
+    settle: `settling what was left of ${to}`,
+    withdraw: `withdrawing ${to}`,
+    'gate-old': `proving that ${from} is healthy`,
+  };
+  return texts[state];
+}

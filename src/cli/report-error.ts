@@ -1,0 +1,25 @@
+import { EXIT, UpdaterError, type ExitCode } from '../errors.ts';
+import type { Output } from './output.ts';
+
+export type Format = 'text' | 'json';
+
+/** Says what went wrong, and gives the exit code. An error that we did not foresee shows its stack. */
+export function reportError(error: unknown, format: Format, output: Output): ExitCode {
+  if (!(error instanceof UpdaterError)) {
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    output.complain(stack.split('\n').map((line, at) => (at === 0 ? `node-updater: ${line}` : line)));
+    if (format === 'json') output.json({ schema: 1, error: { code: 'INTERNAL', message: stack } });
+    return EXIT.failed;
+  }
+  const { code, message, remedy } = error;
+  if (format === 'json') output.json({ schema: 1, error: { code, message, remedy } });
+  else output.complain(describeError(error));
+  return error.exit;
+}
+
+/** A message may have several lines (all problems of a configuration): the first is led by our name. */
+export function describeError(error: UpdaterError): string[] {
+  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
+  const [first = '', ...more] = `${error.message}${cause}`.split('\n');
+  return [`node-updater: ${first}`, ...more.map((line) => `  ${line}`), `  → ${error.remedy}`];
+}

@@ -1,0 +1,68 @@
+/** `node-updater rollback`: back to the version that was committed before, or to one that is named. */
+import { EXIT, UpdaterError } from '../errors.ts';
+import { listStaged } from '../activation/stage.ts';
+import { committedBefore } from '../machine/plan.ts';
+import { findOpen } from '../machine/recover.ts';
+import type { Version } from '../release.ts';
+import { act, tell } from './act.ts';
+import { actOn } from './ask.ts';
+import type { CommandOf, Ended } from './command.ts';
+import { oneNode, readFacts, type NodeFacts } from './facts.ts';
+import type { Host } from './host.ts';
+import type { Format } from './report-error.ts';
+
+export async function rollback(command: CommandOf<'rollback'>, format: Format, host: Host): Promise<Ended> {
+  if (command.mode === 'dry-run') return dryRun(command, format, host);
+  const target = actOn(command.node, 'rollback', host);
+  const kind = { kind: 'rollback', ...(command.to === undefined ? {} : { to: command.to }) } as const;
+  const report = await act({ kind, then: command.mode }, target, format, host);
+  tell(report, format, host);
+  return report.exit;
+}
+
+async function dryRun(command: CommandOf<'rollback'>, format: Format, host: Host): Promise<Ended> {
+  const node = oneNode(command.node, host);
+  const facts = await readFacts(node, host);
+  const [problem] = facts.problems;
+  if (problem !== undefined) throw problem;
+  const plan = planDryRollback(facts, await listStaged(host.layout.node(node)), command.to);
+  if (format === 'json') host.output.json(plan);
+  else host.output.print([`${node} would go back ${plan.from} → ${plan.to}. Nothing was changed.`, `  ${plan.how}.`]);
+  return EXIT.done;
+}
+
+export interface DryRollback {
+  readonly schema: 1;
+  readonly dryRun: true;
+  readonly node: string;
+  readonly from: Version;
+  readonly to: Version;
+  readonly how: string;
+}
+
+/** What the transaction would decide, from the same facts. Throws POLICY_NO_TARGET as it would. Pure. */
+export function planDryRollback(
+  { links, ledger, check, node }: NodeFacts,
+  staged: readonly Version[],
+  to: Version | undefined,
+): DryRollback {
+  const refuse = (message: string): UpdaterError =>
+    new UpdaterError('POLICY_NO_TARGET', message, {
+      remedy: `See what could be gone back to: node-updater versions ${node}`,
+    });
+  const { current } = links;
+  if (current === undefined) throw refuse('Nothing is installed, so there is nothing to roll back');
+  const open = findOpen(ledger.records)?.transaction;
+  const plan = { schema: 1, dryRun: true, node, from: current } as const;
+  if (open?.from !== undefined && (to === undefined || to === open.from)) {
+    const how = `The ${open.action} that is under way would be ended, and systemd puts ${open.from} back`;
+    return { ...plan, to: open.from, how };
+  }
+  const target = to ?? committedBefore(current, ledger);
+  if (target === undefined) throw refuse(`No version was committed before ${current}`);
+  if (target === current) throw refuse(`${target} is what runs`);
+  if (!staged.includes(target)) throw refuse(`${target} is not staged on this host`);
+  if (check?.withdrawn?.includes(target) === true) throw refuse(`${target} was withdrawn by its publisher`);
+  const how = `One restart; then ${target} must hold its health gate, or ${current} comes back`;
+  return { ...plan, to: target, how };
+}

@@ -1,0 +1,176 @@
+import { describe, expect, it } from 'vitest';
+import { endOf, follow, type FollowDeps } from '../../../src/cli/follow.ts';
+import { makeNarrator } from '../../../src/cli/record-text.ts';
+import { openLedger } from '../../../src/machine/ledger.ts';
+import type { Entry } from '../../../src/machine/record.ts';
+import {
+  committed,
+  recordsOf,
+  rolledBack,
+  testHost,
+  tickingClock,
+  upgrade,
+  writeLedger,
+  type TestHost,
+} from './ledger.ts';
+
+const REQUEST = 'request-1';
+
+/** A clock whose wait ends only with its signal: the ledger alone wakes the follower. */
+const asleep: FollowDeps['clock'] = {
+  wait: (_ms, signal) =>
+    new Promise((_resolve, reject) => {
+      const stop = (): void => {
+        reject(new Error('stopped'));
+      };
+      if (signal?.aborted === true) stop();
+      signal?.addEventListener('abort', stop);
+    }),
+};
+
+/** A clock whose wait is over at once: every turn is a slow look. */
+const hasty: FollowDeps['clock'] = { wait: () => new Promise((resolve) => setImmediate(resolve)) };
+
+function deps(changes: Partial<FollowDeps>): FollowDeps {
+  return {
+    clock: asleep,
+    alive: () => Promise.resolve(true),
+    again: () => Promise.resolve(false),
+    onRecord: () => undefined,
+    signal: new AbortController().signal,
+    ...changes,
+  };
+}
+
+/** Appends the next entry whenever the follower has seen the last one. */
+async function followWhile(host: TestHost, entries: readonly Entry[], changes: Partial<FollowDeps> = {}) {
+  const ledger = await openLedger(host.place.ledger, host.files, tickingClock());
+  const waiting = [...entries];
+  // A line is there to be read before its append has returned; the next one must wait for that.
+  let writing: Promise<unknown> = Promise.resolve();
+  const more = (): void => {
+    const entry = waiting.shift();
+    if (entry !== undefined) writing = writing.then(() => ledger.append(entry));
+  };
+  const seen: string[] = [];
+  const narrator = makeNarrator();
+  const following = follow(
+    { ledger: host.place.ledger, request: REQUEST, after: ledger.records.length },
+    deps({
+      onRecord: (record) => {
+        seen.push(...narrator.lines(record).map((line) => (typeof line === 'string' ? line : line.text)));
+        more();
+      },
+      ...changes,
+    }),
+  );
+  more();
+  const followed = await following;
+  await writing;
+  return { followed, seen };
+}
+
+describe('follow', () => {
+  it('sees each record of a transaction as it is written, and ends with it', async () => {
+    const host = await testHost();
+    const { followed, seen } = await followWhile(host, committed(upgrade('t1', '1.0.0', '2.0.0', REQUEST)));
+    expect(followed).toMatchObject({ kind: 'ended', outcome: 'committed', exit: 0 });
+    expect(seen).toEqual([
+      'upgrade: 1.0.0 → 2.0.0',
+      '  stopping 1.0.0 …',
+      '  activating 2.0.0 …',
+      '  starting 2.0.0 …',
+      '  soaking 2.0.0 …',
+      '2.0.0 is committed (before: 1.0.0).',
+    ]);
+  });
+
+  it('follows an upgrade over the end of its process until the version before is proven healthy, and gives exit 3 [S1.25]', async () => {
+    const host = await testHost();
+    const { followed, seen } = await followWhile(host, rolledBack(upgrade('t1', '1.0.0', '2.0.0', REQUEST)));
+    expect(followed).toMatchObject({ kind: 'ended', outcome: 'rolled-back', exit: 3, quarantine: { cause: 'gate' } });
+    expect(seen).toContain('  systemd puts 1.0.0 back …');
+    expect(seen).toContain('  proving that 1.0.0 is healthy …');
+  });
+
+  it('ends with the answer to its own request, not with that to another', async () => {
+    const host = await testHost();
+    const { followed } = await followWhile(host, [
+      { kind: 'answer', request: 'another', exit: 1, message: 'not for us' },
+      { kind: 'answer', request: REQUEST, exit: 100, message: '2.0.0 is offered' },
+    ]);
+    expect(followed).toEqual({ kind: 'answered', exit: 100, message: '2.0.0 is offered' });
+  });
+
+  it('does not take an old answer for a new one', async () => {
+    const host = await testHost();
+    await writeLedger(host.place.ledger, host.files, [{ kind: 'answer', request: REQUEST, exit: 1, message: 'old' }]);
+    const { followed } = await followWhile(host, [{ kind: 'answer', request: REQUEST, exit: 0, message: 'new' }]);
+    expect(followed).toMatchObject({ message: 'new' });
+  });
+
+  it('ends on Ctrl-C without touching the ledger [F118]', async () => {
+    const host = await testHost();
+    const records = await writeLedger(
+      host.place.ledger,
+      host.files,
+      committed(upgrade('t1', '1', '2', REQUEST)).slice(0, 3),
+    );
+    const interrupt = new AbortController();
+    const following = follow(
+      { ledger: host.place.ledger, request: REQUEST, after: 0 },
+      deps({
+        signal: interrupt.signal,
+        onRecord: ({ n }) => {
+          if (n === records.length) interrupt.abort();
+        },
+      }),
+    );
+    expect(await following).toEqual({ kind: 'interrupted' });
+    const { readLedger } = await import('../../../src/machine/ledger.ts');
+    expect((await readLedger(host.place.ledger)).records).toEqual(records);
+  });
+
+  it('says that nobody answers once both units have rested for two looks, and not before', async () => {
+    const host = await testHost();
+    const looks = [true, false, true, false, false];
+    let asked = 0;
+    const followed = await follow(
+      { ledger: host.place.ledger, request: REQUEST, after: 0 },
+      deps({ clock: hasty, alive: () => Promise.resolve(looks[asked++] ?? false) }),
+    );
+    expect(followed).toEqual({ kind: 'silent' });
+    expect(asked).toBe(looks.length);
+  });
+
+  it('hands a request over again that a run which was just ending has not taken [F109]', async () => {
+    const host = await testHost();
+    const ledger = await openLedger(host.place.ledger, host.files, tickingClock());
+    let handed = 0;
+    const followed = await follow(
+      { ledger: host.place.ledger, request: REQUEST, after: 0 },
+      deps({
+        clock: hasty,
+        alive: () => Promise.resolve(false),
+        again: async () => {
+          handed++;
+          await ledger.append({ kind: 'answer', request: REQUEST, exit: 0, message: 'done' });
+          return true;
+        },
+      }),
+    );
+    expect(followed).toMatchObject({ kind: 'answered', exit: 0 });
+    expect(handed).toBe(1);
+  });
+});
+
+describe('endOf', () => {
+  it('knows a transaction by the request that asked for it', () => {
+    const records = recordsOf([
+      ...committed(upgrade('other', '1', '2', 'another')),
+      ...rolledBack(upgrade('mine', '2', '3', REQUEST)),
+    ]);
+    expect(endOf(records, REQUEST)).toMatchObject({ kind: 'ended', outcome: 'rolled-back' });
+    expect(endOf(records, 'nobody')).toBeUndefined();
+  });
+});
