@@ -1,5 +1,5 @@
 /**
- * One connection to a D-Bus daemon: calls that always settle, and signals. The sole importer of dbus-next.
+ * One connection to a D-Bus daemon: calls that always settle, and signals. With bus-dial.ts the sole importer of dbus-next.
  *
  * Threat model: every local user may send this connection signals of any shape (the system bus allows it), so nothing that arrives may end
  * the process, and who sent it is for the listener to check (the daemon sets `sender`; it cannot be forged).
@@ -9,12 +9,13 @@
  * plain messages no introspection is needed at all, and AddMatch is a call like any other, so it can be awaited before a job is asked
  * for: a fast JobRemoved would be lost otherwise.
  */
-import createConnection, { type Connection } from 'dbus-next/lib/connection.js';
+import type { Connection } from 'dbus-next/lib/connection.js';
 import messageType from 'dbus-next/lib/message-type.js';
 import variantType from 'dbus-next/lib/variant.js';
 import type { Message } from 'dbus-next';
 import type { Log } from './ports.ts';
 import { UpdaterError } from '../errors.ts';
+import { dial, guardParser } from './bus-dial.ts';
 import { busFault, refusal, type ErrorReply } from './bus-errors.ts';
 
 export interface Call {
@@ -87,6 +88,7 @@ interface State {
   readonly pending: Map<number, Pending>;
   listener: Listener | undefined;
   serial: number;
+  authenticated: boolean;
   lastError: unknown;
   ended: UpdaterError | undefined;
 }
@@ -110,6 +112,7 @@ export async function openWire(options: WireOptions): Promise<Wire> {
     pending: new Map(),
     listener: undefined,
     serial: 0,
+    authenticated: false,
     lastError: undefined,
     ended: undefined,
   };
@@ -129,17 +132,6 @@ export function timer(ms: number, fire: () => void): NodeJS.Timeout {
   return setTimeout(fire, Math.min(Math.max(ms, 0), LONGEST_TIMER));
 }
 
-function dial(address: string): Connection {
-  try {
-    // `socket=` makes dbus-next use node:net at once; `path=` would first try usocket, a native module that crashes this Node.
-    const busAddress = address.replace(/(^|;)unix:path=/g, '$1unix:socket=');
-    // EXTERNAL alone: the other ways to authenticate read the user's home directory, or prove nothing.
-    return createConnection({ busAddress, authMethods: ['EXTERNAL'] });
-  } catch (cause) {
-    throw busFault(`cannot understand the address of the system bus: ${address}`, cause);
-  }
-}
-
 async function greet(state: State): Promise<void> {
   const { connection, options } = state;
   connection.on('message', (message: Message) => {
@@ -151,7 +143,16 @@ async function greet(state: State): Promise<void> {
       end(state, gone);
       reject(gone);
     });
-    connection.once('connect', resolve);
+    connection.once('connect', () => {
+      // dbus-next puts its parser in place right after this event, and the next tick comes before it can be called.
+      process.nextTick(() => {
+        state.authenticated = true;
+        guardParser(connection.stream, (error) => {
+          fault(state, error);
+        });
+        resolve();
+      });
+    });
     connection.on('error', (error: unknown) => {
       fault(state, error);
     });
@@ -161,7 +162,6 @@ async function greet(state: State): Promise<void> {
   });
   try {
     await authenticated;
-    guardParser(state);
     const reply = await ask(state, { ...DAEMON, member: 'Hello' });
     if (!reply.ok) throw refusal(reply, 'let us in', 'dbus.service');
   } catch (error) {
@@ -174,37 +174,16 @@ async function greet(state: State): Promise<void> {
 
 /** An 'error' event is a fault of the socket (its 'close' follows), of authentication (nothing follows), or one unreadable message. */
 function fault(state: State, error: unknown): void {
-  const { connection, options } = state;
-  state.lastError ??= error;
-  if (connection.stream.errored !== null) return;
-  if (connection.listenerCount('connect') > 0) connection.stream.destroy();
-  else options.log.warn('a message on the system bus could not be read and was passed over', { cause: String(error) });
-}
-
-/**
- * dbus-next parses inside the socket's 'readable' listener, where an exception would end the process; any local user could send such a
- * message (a descriptor's index without a descriptor). The message is consumed before it is parsed, so reading on skips just that one.
- */
-function guardParser(state: State): void {
   const { stream } = state.connection;
-  for (const listener of stream.listeners('readable')) {
-    const guarded = () => {
-      for (;;) {
-        const left = stream.readableLength;
-        try {
-          listener.call(stream);
-          return;
-        } catch (error) {
-          fault(state, error);
-          if (stream.readableLength !== left) continue;
-          stream.destroy(new Error('the stream of messages is broken', { cause: error }));
-          return;
-        }
-      }
-    };
-    stream.on('readable', guarded);
-    stream.removeListener('readable', listener as () => void);
-  }
+  const first = state.lastError === undefined;
+  state.lastError ??= error;
+  if (stream.errored !== null) return;
+  if (!state.authenticated) stream.destroy();
+  // Once is enough: who sends such messages may send many, to fill the journal.
+  else if (first)
+    state.options.log.warn('a message on the system bus could not be read and is passed over', {
+      cause: String(error),
+    });
 }
 
 function ask(state: State, call: Call): Promise<Reply> {

@@ -11,14 +11,14 @@ export interface Peer {
   reply(to: Message, signature?: string, body?: readonly unknown[]): void;
   refuse(to: Message, type: string, text: string): void;
   /** `destination` makes it a signal for one connection alone, whatever that one has asked for. */
-  signal(
+  readonly signal: (
     path: string,
     iface: string,
     member: string,
     signature: string,
     body: readonly unknown[],
     destination?: string,
-  ): void;
+  ) => void;
   /** What it says while it is not on the bus is heard by nobody. */
   join(): Promise<void>;
   leave(): Promise<void>;
