@@ -43,9 +43,9 @@ export function loadSettings(layout: Layout, env: Environment, uid: number): Loa
   const global = loadGlobal(layout, environment, uid);
   const nodes = files.nodes.map((file) => ({ file, ...loadNode(file, layout, environment, uid) }));
   const built = nodes.flatMap(({ settings }) => (settings === undefined ? [] : [settings]));
-  const shared = sharedData(built);
-  const refused = new Set(shared.map(({ stops }) => stops));
-  const problems = [files, environment, global, ...nodes, { problems: shared }].flatMap((part) => part.problems);
+  const parts = [files, environment, global, ...nodes, { problems: sharedData(built) }];
+  const problems = parts.flatMap((part) => part.problems);
+  const refused = new Set(problems.flatMap(({ severity, stops }) => (severity === 'error' ? [stops] : [])));
   return deepFreeze({
     settings: { global: globalSettings(global.raw), nodes: built.filter(({ node }) => !refused.has(node)) },
     problems: problems.sort(byPlace),

@@ -164,21 +164,7 @@ function gateSettings(set: NodeFragment, context: NodeContext, desk: Desk): Gate
     failures: given(gate.failures),
     probes,
   };
-  if (probes.length > 0) checkGate(settings, desk);
   return settings;
-}
-
-/** A gate that its probes cannot fail would commit anything. */
-function checkGate(gate: GateSettings, desk: Desk): void {
-  if (gate.grace >= gate.soak) {
-    desk.complain(['gate', 'grace'], `forgives failing probes for as long as the soak, ${formatDuration(gate.soak)}.`);
-  } else if (gate.failures * gate.interval > gate.soak - gate.grace) {
-    desk.warn(
-      ['gate', 'failures'],
-      `is ${gate.failures} rounds, one every ${formatDuration(gate.interval)}: more than fit into the soak of ` +
-        `${formatDuration(gate.soak)} after its grace of ${formatDuration(gate.grace)}, so no probe can fail the gate.`,
-    );
-  }
 }
 
 function unitSettings(set: NodeFragment, desk: Desk): UnitSettings | undefined {

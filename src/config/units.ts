@@ -38,7 +38,7 @@ const TIME_UNITS: ReadonlyMap<string, number> = new Map(
   ).flatMap(([factor, names]) => names.map((name) => [name, factor] as const)),
 );
 
-const TIME_PART = /\s*(\d+(?:\.\d+)?|\.\d+)\s*([a-zA-Zµμ]*)\s*/uy;
+const TIME_PART = /\s*(\d+(?:\.\d+)?|\.\d+)(?![.\d])\s*([a-zA-Zµμ]*)\s*/uy;
 
 /** `90` (seconds), `1h 30min`, `1.5h`; milliseconds. A part smaller than a millisecond is rounded. */
 export function parseDuration(text: string): Parsed<number> {
