@@ -16,8 +16,9 @@ import { diskError, errnoOf, UpdaterError } from '../errors.ts';
 import { malformed, unsupported } from './refusal.ts';
 import { WINDOW_LOG_MAX, zstdFrameEnd } from './zstd-frame.ts';
 
-const READ_SIZE = 256 * 1024;
-const CHUNK_SIZE = 256 * 1024;
+// Small pieces keep the peak flat: what is read and decompressed is garbage at once, and larger pieces pile up before it is collected.
+const READ_SIZE = 64 * 1024;
+const CHUNK_SIZE = 64 * 1024;
 const GZIP_TRAILER = 8;
 const REPACK = 'Pack it as .tar.gz or .tar.zst.';
 

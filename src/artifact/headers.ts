@@ -28,7 +28,7 @@ export interface Inventory extends SignedCounts {
   readonly directories: readonly string[];
 }
 
-/** Called after each piece (at most 256 KiB) with its unpacked bytes, so that the caller can show that it is alive. */
+/** Called after each piece (at most 64 KiB) with its unpacked bytes, so that the caller can show that it is alive. */
 export type Progress = (bytes: number) => void;
 
 /**
