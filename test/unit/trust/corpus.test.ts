@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { judgeBlock } from '../../../src/trust/verify.ts';
 import { signersOf } from '../../../src/trust/verdict.ts';
+import type { RefusalReason } from '../../../src/trust/verdict.ts';
 import { certificates, depsIn, expectations, fixture, scratch } from './support.ts';
 import type { Expectation, Scratch } from './support.ts';
 
@@ -11,6 +12,27 @@ const trusted = await certificates('all-trusted-for-test.gpg');
 function verdictAt(threshold: number, signers: number): 'accept' | 'reject' {
   return signers >= threshold ? 'accept' : 'reject';
 }
+
+/** The word by which the operator finds what was wrong; the verdict alone could come from the wrong check. */
+const REASONS: Readonly<Record<string, RefusalReason>> = {
+  '20-corrupt-s.asc': 'bad-signature',
+  '24-key-expired-at-sign.asc': 'key-expired',
+  '28-revoked-subkey.asc': 'key-revoked',
+  '29-sig-expired.asc': 'signature-expired',
+  '30-sig-future.asc': 'signature-from-future',
+  '31-sig-before-key.asc': 'signature-older-than-key',
+  '33-md5.asc': 'weak-hash',
+  '34-sha1-ed25519.asc': 'weak-hash',
+  '35-rsa1024.asc': 'weak-key',
+  '37-v3-sha256.asc': 'structure',
+  '46-standalone.asc': 'structure',
+  '47-timestamp.asc': 'structure',
+  '48-certification-as-document.asc': 'structure',
+  '49-encryption-subkey.asc': 'key-unusable',
+  '51-certify-only-primary.asc': 'key-unusable',
+  '54-unknown-hash.asc': 'weak-hash',
+  '61-cleartext-as-detached.asc': 'structure',
+};
 
 describe('the signature corpus', () => {
   let directory: Scratch;
@@ -34,6 +56,12 @@ describe('the signature corpus', () => {
 
   it.each(rows.filter((row) => row.expect === 'reject'))('refuses $file: $note [F039] [F041]', async (row) => {
     expect(await signersOfRow(row)).toBe(0);
+  });
+
+  it.each(Object.entries(REASONS))('refuses %s for the reason %s [F039]', async (file, reason) => {
+    const asc = await fixture(`sigs/${file}`);
+    const verdicts = await judgeBlock(await fixture('manifest.json'), asc, 16, trusted, depsIn(directory.path));
+    expect(verdicts).toMatchObject([{ accepted: false, refusal: { reason } }]);
   });
 
   it.each(rows.filter((row) => row.expect === 'accept'))('accepts $file: $note [F040] [F041]', async (row) => {

@@ -159,10 +159,11 @@ describe('verifyWithOpenpgp', () => {
 
   it('refuses a key whose self-signature is made with SHA-1 [F039]', async () => {
     await withGpg(async (gpg, sign) => {
-      await gpg('--cert-digest-algo', 'SHA1', '--quick-generate-key', 'publisher', 'ed25519', 'sign', 'never');
+      await gpg('--cert-digest-algo', 'SHA1', '--quick-generate-key', 'publisher', 'rsa3072', 'sign', 'never');
       const key = await exported(gpg, 'publisher');
       expect(await verifyWithOpenpgp(document, await sign(), key, Date.now())).toMatchObject({
         reason: 'key-unusable',
+        message: expect.stringContaining('Insecure hash algorithm: SHA1') as string,
       });
     });
   });
