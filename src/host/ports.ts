@@ -83,7 +83,7 @@ export interface ServiceFacts {
   readonly restartUsec: bigint;
   readonly timeoutStopUsec: bigint;
   readonly user: string;
-  /** The first ExecStart= command: its path and whole argument list. */
+  /** The first ExecStart= command: its path, then its arguments without the program's name; empty if there is none. */
   readonly execStart: readonly string[];
   readonly startLimitIntervalUsec: bigint;
 }
@@ -105,7 +105,10 @@ export interface SystemBus {
   disable(units: readonly string[]): Promise<void>;
   /** A timer that starts `unit` once, `delay` milliseconds from now; gone after a reboot. */
   startLater(timer: string, unit: string, delay: number): Promise<void>;
-  /** Calls `changed` on each PropertiesChanged of the unit, and after a reload or re-exec of systemd, until disposed. */
+  /**
+   * Calls `changed` on each PropertiesChanged of the unit, and after a reload or re-exec of systemd, until disposed; and once when the bus is
+   * lost, when the next call says HOST_BUS.
+   */
   watch(unit: string, changed: () => void): Promise<AsyncDisposable>;
   close(): Promise<void>;
 }
