@@ -1,18 +1,14 @@
 /** Turns entries into the bytes of an archive, one after the other: memory does not grow with the tree. */
 import { createHash } from 'node:crypto';
 import { constants, open } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
-import type { Transform } from 'node:stream';
-import * as zlib from 'node:zlib';
 import { LIMITS } from '../manifest.ts';
 import type { Digest } from '../release.ts';
+import { compress } from './compress.ts';
+import type { Compression } from './compress.ts';
 import { END_OF_ARCHIVE, tarHeader, tarPadding } from './tar.ts';
 import { readTree } from './tree.ts';
 import type { TreeEntry } from './tree.ts';
 import { refusePath } from './refuse.ts';
-
-export const FORMATS = ['tar.zst', 'tar.gz', 'tar'] as const;
-export type Format = (typeof FORMATS)[number];
 
 export interface ArchiveFacts {
   /** Bytes of the archive. */
@@ -27,17 +23,13 @@ export interface TreeCounts {
   unpackedSize: number;
 }
 
-export interface ArchiveOptions {
-  readonly format: Format;
-  /** The compressor's own scale; undefined for the default of `build`. */
-  readonly level: number | undefined;
+export interface ArchiveOptions extends Compression {
   /** Whole seconds since the epoch. */
   readonly mtime: number;
 }
 
 /** Fixed, so that a compressor sees the same pieces on every run, and its output is the same. */
 const CHUNK = 256 * 1024;
-const LEVELS: Readonly<Record<'tar.zst' | 'tar.gz', number>> = { 'tar.zst': 19, 'tar.gz': 9 };
 
 /** Writes the archive of `directory` to `path`, which must not exist, and flushes it to the disk. */
 export async function writeArchive(directory: string, path: string, options: ArchiveOptions): Promise<ArchiveFacts> {
@@ -53,8 +45,7 @@ export async function writeArchive(directory: string, path: string, options: Arc
     }
   };
   const blocks = archiveBlocks(directory, options.mtime, counts);
-  const compressor = compressorFor(options);
-  await (compressor === undefined ? write(blocks) : compress(blocks, compressor, write));
+  await compress(blocks, options, write);
   await output.chmod(0o644); // open(2) takes the umask off
   await output.sync();
   return { size, sha256: hash.digest('hex') as Digest, counts };
@@ -97,49 +88,6 @@ async function* fileBlocks(directory: string, path: string, size: number): Async
   }
   if ((await file.stat()).size !== size) throw refusePath(path, changed, remedy);
   yield tarPadding(size);
-}
-
-/**
- * Each piece is compressed before the next is written, and the end comes alone. Left to the stream's own queue, the last
- * piece and the end arrive together or apart as the scheduler likes, and zstd then makes other bytes.
- */
-async function compress(
-  blocks: AsyncIterable<Buffer>,
-  compressor: Transform,
-  write: (chunks: AsyncIterable<Buffer>) => Promise<void>,
-): Promise<void> {
-  const feed = async (): Promise<void> => {
-    try {
-      for await (const block of blocks) await writeTo(compressor, block);
-      compressor.end();
-    } catch (error) {
-      // When the output failed, feeding fails of it: the output's error is the one to report.
-      const cause = compressor.errored ?? error;
-      compressor.destroy(cause as Error);
-      throw cause;
-    }
-  };
-  await Promise.all([pipeline(compressor, write), feed()]);
-}
-
-function writeTo(stream: Transform, chunk: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    stream.write(chunk, (error) => {
-      if (error) reject(error);
-      else resolve();
-    });
-  });
-}
-
-function compressorFor({ format, level }: ArchiveOptions): Transform | undefined {
-  if (format === 'tar') return undefined;
-  if (format === 'tar.gz') return zlib.createGzip({ level: level ?? LEVELS[format] });
-  return zlib.createZstdCompress({
-    params: {
-      [zlib.constants.ZSTD_c_compressionLevel]: level ?? LEVELS[format],
-      [zlib.constants.ZSTD_c_checksumFlag]: 1,
-    },
-  });
 }
 
 function tooLarge(entry: TreeEntry, limit: string): Error {

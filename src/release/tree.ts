@@ -26,7 +26,7 @@ export async function* readTree(root: string): AsyncGenerator<TreeEntry> {
 
 async function* readDirectory(root: string, parent: string): AsyncGenerator<TreeEntry> {
   for (const name of await sortedNames(root, parent)) {
-    const path = parent === '' ? name : `${parent}/${name}`;
+    const path = below(parent, name);
     const fault = pathFault(path);
     if (fault !== undefined) throw refusePath(path, fault, 'Rename it: hosts would refuse the whole archive.');
     const entry = await readEntry(root, path);
@@ -46,7 +46,7 @@ async function sortedNames(root: string, parent: string): Promise<readonly strin
       const name = decode(bytes);
       if (name === undefined) {
         throw refusePath(
-          `${parent}/${bytes.toString('latin1')}`,
+          below(parent, bytes.toString('latin1')),
           'has a name that is not UTF-8',
           'Rename it in UTF-8.',
         );
@@ -54,11 +54,15 @@ async function sortedNames(root: string, parent: string): Promise<readonly strin
       const twin = folded.get(foldName(name));
       if (twin !== undefined) {
         const why = `differs from ${JSON.stringify(twin)} in case or Unicode form alone`;
-        throw refusePath(`${parent}/${name}`, why, 'Rename one of the two: not every file system can hold both.');
+        throw refusePath(below(parent, name), why, 'Rename one of the two: not every file system can hold both.');
       }
       folded.set(foldName(name), name);
       return name;
     });
+}
+
+function below(parent: string, name: string): string {
+  return parent === '' ? name : `${parent}/${name}`;
 }
 
 /** Undefined when the bytes are not UTF-8. */

@@ -13,7 +13,7 @@ import { run } from '../../src/host/run.ts';
 import type { Artifact, Release } from '../../src/manifest.ts';
 import { parseFingerprint, parseVersion } from '../../src/release.ts';
 import type { Fingerprint, Version } from '../../src/release.ts';
-import type { Format } from '../../src/release/archive.ts';
+import type { Format } from '../../src/release/compress.ts';
 import { buildRelease } from '../../src/release/build.ts';
 import type { Built } from '../../src/release/build.ts';
 import type { Gpg } from '../../src/release/gpg.ts';
