@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { durableFiles } from '../../../src/host/files.ts';
-import type { Clock, Files } from '../../../src/host/ports.ts';
+import type { Clock, Files, Log } from '../../../src/host/ports.ts';
 import { run } from '../../../src/host/run.ts';
 import { layoutAt, type Layout, type NodeLayout } from '../../../src/layout.ts';
 import { openLedger } from '../../../src/machine/ledger.ts';
@@ -43,6 +43,11 @@ export async function testHost(): Promise<TestHost> {
   const place = layout.node(NODE);
   for (const path of [place.state, place.run, place.versions]) await files.makeDirectory(path, 0o755);
   return { root, layout, place, files };
+}
+
+export function silentLog(): Log {
+  const quiet = () => undefined;
+  return { debug: quiet, info: quiet, warn: quiet, error: quiet, milestone: () => Promise.resolve() };
 }
 
 /** One second passes with each record. */

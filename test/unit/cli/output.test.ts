@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { makeOutput } from '../../../src/cli/output.ts';
+import { reportError } from '../../../src/cli/report-error.ts';
+import { UpdaterError } from '../../../src/errors.ts';
+import { visible } from '../../../src/host/log-line.ts';
+
+function pair(isTTY: boolean, env: Record<string, string> = {}) {
+  const said = { out: '', err: '' };
+  const stdout = { isTTY, write: (text: string) => (said.out += text) };
+  const stderr = { isTTY, write: (text: string) => (said.err += text) };
+  return { said, output: makeOutput({ stdout, stderr, env, visible, errorPrefix: '' }) };
+}
+
+const ERROR = new UpdaterError('HOST_LOCKED', 'held by \u001b[31mme\nnow', { remedy: 'Wait.' });
+
+describe('makeOutput', () => {
+  it('shows control characters instead of obeying them', () => {
+    const { said, output } = pair(true);
+    output.print(['one\u001b[2Jtwo\r\u202e']);
+    expect(said.out).toBe('one\\x1b[2Jtwo\\r\\u{202e}\n');
+  });
+
+  it('colours a terminal, and nothing else', () => {
+    const line = { text: 'bad', tone: 'bad' } as const;
+    const seen = [
+      pair(true),
+      pair(false),
+      pair(true, { NO_COLOR: '1' }),
+      pair(true, { TERM: 'dumb' }),
+      pair(true, { NO_COLOR: '' }),
+    ];
+    for (const { output } of seen) output.print([line]);
+    expect(seen.map(({ said }) => said.out.includes('\u001b['))).toEqual([true, false, false, false, true]);
+  });
+
+  it('says progress to a terminal only, on standard error', () => {
+    const terminal = pair(true);
+    const pipe = pair(false);
+    for (const { output } of [terminal, pipe]) output.progress(['soaking']);
+    expect(terminal.said).toEqual({ out: '', err: 'soaking\n' });
+    expect(pipe.said).toEqual({ out: '', err: '' });
+  });
+});
+
+describe('reportError', () => {
+  it('says what happened and what to do, and gives the exit code of the error', () => {
+    const { said, output } = pair(false);
+    expect(reportError(ERROR, 'text', output)).toBe(75);
+    expect(said.err).toBe('node-updater: held by \\x1b[31mme\n  now\n  → Wait.\n');
+    expect(said.out).toBe('');
+  });
+
+  it('answers in JSON with code, message and remedy', () => {
+    const { said, output } = pair(false);
+    reportError(ERROR, 'json', output);
+    expect(JSON.parse(said.out)).toEqual({
+      schema: 1,
+      error: { code: 'HOST_LOCKED', message: ERROR.message, remedy: 'Wait.' },
+    });
+    expect(said.out).not.toContain('\u001b');
+  });
+
+  it('shows the stack of an error that nobody foresaw, and exits 1', () => {
+    const { said, output } = pair(false);
+    expect(reportError(new TypeError('oops'), 'text', output)).toBe(1);
+    expect(said.err).toMatch(/^node-updater: TypeError: oops\n\s+at /);
+  });
+});
