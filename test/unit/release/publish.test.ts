@@ -141,19 +141,17 @@ describe('publishRelease refuses', () => {
   });
 
   it('to build on a manifest that somebody else put there', async () => {
-    const stranger = await makePublisher();
+    await using stranger = await makePublisher();
     await stranger.publish({ tree, version: '6.6.6' });
     await mkdir(publisher.site);
     await writeFile(join(publisher.site, 'manifest.json'), await readFile(join(stranger.site, 'manifest.json')));
-    await stranger[Symbol.asyncDispose]();
     await expect(publisher.publish({ tree, version: '1.0.0' })).rejects.toMatchObject({ code: 'TRUST_THRESHOLD' });
   });
 
   it('an archive that is not signed, signed by a stranger, or not as described', async () => {
     const { archive, descriptionFile } = await publisher.build({ tree, version: '1.0.0' });
-    const stranger = await makePublisher();
+    await using stranger = await makePublisher();
     await signRelease({ archive, signers: [stranger.key.fingerprint] }, stranger.gpg, files);
-    await stranger[Symbol.asyncDispose]();
     const refused = (): Promise<unknown> => publishRelease(options([descriptionFile]), deps());
     await expect(refused()).rejects.toMatchObject({ code: 'TRUST_THRESHOLD' });
     await rm(`${archive}.asc`);
