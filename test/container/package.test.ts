@@ -32,8 +32,8 @@ it('installs by apt without a network: timer enabled and waiting, everything els
   expect(await host.sh('getent passwd node-updater node-updater-probe | cut -d: -f1,7')).toBe(
     'node-updater:/usr/sbin/nologin\nnode-updater-probe:/usr/sbin/nologin',
   );
-  expect(await host.sh("stat -c '%a %U %n' /run/node-updater /var/lib/node-updater /var/cache/node-updater")).toBe(
-    '755 root /run/node-updater\n755 root /var/lib/node-updater\n755 root /var/cache/node-updater',
+  expect(await host.sh("stat -c '%a %U %G %n' /run/node-updater /var/lib/node-updater /var/cache/node-updater")).toBe(
+    '2755 root node-updater /run/node-updater\n755 root root /var/lib/node-updater\n755 root root /var/cache/node-updater',
   );
   expect(await host.sh('ls -A /etc/node-updater')).toBe('conf.d\nkeys.d\nnode-updater.toml\nnodes.d');
   expect((await host.run(['pgrep', '-af', '^/usr/lib/node-autoupdate/'])).stdout).toBe('');
