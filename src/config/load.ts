@@ -103,23 +103,29 @@ function loadNode({ node, file }: NodeFile, layout: Layout, environment: ReadEnv
   ];
   const said = parts.map(({ fragment }) => fragment);
   const merged = merge([nodeDefaults(node, merge(said).raw), ...said]);
-  const tell = (severity: Problem['severity']) => (complaint: Complaint) =>
-    problemOf(complaint, severity, node, merged.placeOf(complaint.path));
+  const tell = (complaint: Complaint) => problemOf(complaint, node, merged.placeOf(complaint.path));
   const problems = parts.flatMap((part) => part.problems);
   // Of a file that could not be read, nobody knows what it lacks.
-  if (!problems.some(({ key }) => key === undefined)) problems.push(...missingKeys(merged.raw).map(tell('error')));
+  if (!problems.some(({ key }) => key === undefined)) problems.push(...missingKeys(merged.raw).map(tell));
   if (problems.length > 0) return { settings: undefined, entries: merged.entries, problems };
   const built = buildNode(merged.raw, { node, file, layout });
   return {
     settings: built.settings,
     entries: merged.entries,
-    problems: [...built.complaints.map(tell('error')), ...built.warnings.map(tell('warning'))],
+    problems: built.complaints.map(tell),
   };
 }
 
-function problemOf(complaint: Complaint, severity: Problem['severity'], node: NodeName, place: Place): Problem {
-  const { path, message } = complaint;
-  return { severity, code: 'CONFIG_INVALID', stops: node, place, key: writeKey(path), message, remedy: mend(place) };
+function problemOf({ path, message }: Complaint, node: NodeName, place: Place): Problem {
+  return {
+    severity: 'error',
+    code: 'CONFIG_INVALID',
+    stops: node,
+    place,
+    key: writeKey(path),
+    message,
+    remedy: mend(place),
+  };
 }
 
 /** A file that is not there sets nothing: only the main file can be missing, the others were listed. */

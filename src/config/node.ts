@@ -18,7 +18,6 @@ import { probeSettings } from './probes.ts';
 import type { Complaint } from './problems.ts';
 import { nodeSchema, type NodeFragment } from './schema.ts';
 import { relativePath } from './text.ts';
-import { formatDuration, parseDuration } from './units.ts';
 
 export interface NodeContext {
   readonly node: NodeName;
@@ -30,18 +29,15 @@ export interface BuiltNode {
   /** Undefined when there is a complaint. */
   readonly settings?: NodeSettings;
   readonly complaints: readonly Complaint[];
-  readonly warnings: readonly Complaint[];
 }
 
 /** Collects what is wrong. */
 interface Desk {
   complain(path: KeyPath, message: string): void;
-  warn(path: KeyPath, message: string): void;
 }
 
 /** What a node's file may leave out; `raw` is what it does say. */
 export function nodeDefaults(node: NodeName, raw: Table): Fragment {
-  const soak = tableAt(raw, 'gate')['soak'] ?? '60s';
   const unit = {
     description: `${node}, kept up to date by node-updater`,
     type: 'exec',
@@ -61,7 +57,7 @@ export function nodeDefaults(node: NodeName, raw: Table): Fragment {
         start_timeout: '90s',
         interval: '2s',
         timeout: '5s',
-        grace: defaultGrace(soak),
+        grace: '10s',
         failures: 3,
         probe: [],
       },
@@ -89,17 +85,15 @@ export function missingKeys(raw: Table): Complaint[] {
 export function buildNode(raw: Table, context: NodeContext): BuiltNode {
   const set = nodeSchema.parse(raw);
   const complaints: Complaint[] = [];
-  const warnings: Complaint[] = [];
   const desk: Desk = {
     complain: (path, message) => complaints.push({ path, message }),
-    warn: (path, message) => warnings.push({ path, message }),
   };
   const source = sourceSettings(set, desk);
   const trust = trustSettings(set, context, desk);
   const version = versionSettings(set);
   const gate = gateSettings(set, context, desk);
   const unit = unitSettings(set, desk);
-  if (complaints.length > 0) return { complaints, warnings };
+  if (complaints.length > 0) return { complaints };
   const settings: NodeSettings = {
     node: context.node,
     file: context.file,
@@ -111,7 +105,7 @@ export function buildNode(raw: Table, context: NodeContext): BuiltNode {
     gate,
     ...(unit === undefined ? {} : { unit }),
   };
-  return { settings, complaints, warnings };
+  return { settings, complaints };
 }
 
 function sourceSettings(set: NodeFragment, desk: Desk): ManifestSource {
@@ -155,7 +149,7 @@ function gateSettings(set: NodeFragment, context: NodeContext, desk: Desk): Gate
   const gate = given(set.gate);
   const { probes, complaints } = probeSettings(given(gate.probe), context.layout.node(context.node).current);
   for (const { path, message } of complaints) desk.complain(['gate', 'probe', ...path], message);
-  const settings: GateSettings = {
+  return {
     soak: given(gate.soak),
     startTimeout: given(gate.start_timeout),
     interval: given(gate.interval),
@@ -164,7 +158,6 @@ function gateSettings(set: NodeFragment, context: NodeContext, desk: Desk): Gate
     failures: given(gate.failures),
     probes,
   };
-  return settings;
 }
 
 function unitSettings(set: NodeFragment, desk: Desk): UnitSettings | undefined {
@@ -187,12 +180,6 @@ function unitSettings(set: NodeFragment, desk: Desk): UnitSettings | undefined {
     ...(unit.memory_max === undefined ? {} : { memoryMax: unit.memory_max }),
     ...(unit.cpu_quota === undefined ? {} : { cpuQuota: unit.cpu_quota }),
   };
-}
-
-/** Ten seconds, less for a short soak, so that the defaults fit together whatever the soak. */
-function defaultGrace(soak: unknown): string {
-  const parsed = parseDuration(String(soak));
-  return formatDuration(Math.min(10_000, parsed.ok ? Math.floor(parsed.value / 6) : 10_000));
 }
 
 function tableAt(raw: Table, key: string): Table {

@@ -64,11 +64,11 @@ describe('loadSettings', () => {
     ]);
   });
 
-  it('fits its defaults to a short soak', () => {
+  it('takes a grace longer than the soak: what is forgiven does not count as held', () => {
     using host = configHost();
-    host.write(NODE, `${MINIMAL}[gate]\nsoak = "6s"\nfailures = 2\n[[gate.probe]]\ntype = "tcp"\nport = 1\n`);
+    host.write(NODE, `${MINIMAL}[gate]\nsoak = "6s"\ngrace = "5min"\n[[gate.probe]]\ntype = "tcp"\nport = 1\n`);
     expect(host.problems()).toEqual([]);
-    expect(only(host.load().settings.nodes).gate).toMatchObject({ soak: 6000, grace: 1000 });
+    expect(only(host.load().settings.nodes).gate).toMatchObject({ soak: 6000, grace: 300_000 });
   });
 
   it('freezes what the operator decided', () => {

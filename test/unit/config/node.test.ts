@@ -62,14 +62,6 @@ describe('probes', () => {
     ]);
     expect(problemsWith(probe('type = "exec"\ncommand = "../x"'))).toHaveLength(1);
   });
-
-  it('that cannot fail the gate are refused, or warned of', () => {
-    const gate = (text: string) => `${MINIMAL}[gate]\n${text}\n[[gate.probe]]\ntype = "tcp"\nport = 1\n`;
-    expect(problemsWith(gate('soak = "30s"\ngrace = "30s"'))).toEqual([expect.stringMatching(/^gate\.grace forgives/)]);
-    expect(problemsWith(gate('soak = "10s"\nfailures = 9'))).toEqual([
-      expect.stringMatching(/^gate\.failures is 9 rounds/),
-    ]);
-  });
 });
 
 describe('source and trust', () => {
