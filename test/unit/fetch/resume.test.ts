@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cutAfter, ignoreRange, inTurn, serve, status, wrongContentRange } from '../../rig/http/misbehave.ts';
 import { startServer } from '../../rig/http/server.ts';
-import { MIB, failed, makeRoom, type Room } from './helpers.ts';
+import { MIB, failed, makeRoom, modeOf, type Room } from './helpers.ts';
 import type { Handler } from '../../rig/http/static.ts';
 
 const body = randomBytes(2 * MIB + 5);
@@ -68,7 +68,21 @@ describe('a download that was cut', () => {
     expect(await room.fetch([`${server.origin}/`])).toMatchObject({ outcome: 'fetched' });
     expect(server.bodyBytes()).toBe(1);
     expect((await room.content()).equals(body)).toBe(true);
+    expect(await modeOf(join(room.directory, 'file'))).toEqual({ mode: 0o640, nlink: 1 });
   });
+});
+
+it('a range without a length that ends early is noticed by its total, and asked for again [F008]', async () => {
+  await using room = await makeRoom();
+  const short: Handler = (request, response) => {
+    const first = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1]);
+    response.writeHead(206, { etag: '"v1"', 'content-range': rangeText(first, body) });
+    response.end(body.subarray(first, first + 1000));
+  };
+  await using server = await startServer(inTurn(cutAfter(body, '"v1"', half, 'end'), short, serve(body, '"v1"')));
+  expect(await room.fetch([server.origin])).toMatchObject({ outcome: 'fetched', bytes: body.length });
+  expect(server.requests[2]?.headers.range).toBe(`bytes=${String(half + 1000)}-`);
+  expect((await room.content()).equals(body)).toBe(true);
 });
 
 describe('a part is thrown away, and the file fetched whole,', () => {

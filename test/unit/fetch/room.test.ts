@@ -116,16 +116,20 @@ describe('the fetch room', () => {
     expect(await room.names()).toEqual(['a.tar.gz.part', 'fetch-report.json']);
   });
 
-  it('writes neither through a link nor into a second name that was planted where the part goes', async () => {
-    await using room = await makeRoom();
-    await using server = await startServer(serve(body, '"v1"'));
-    const victim = join(room.directory, 'victim');
-    await writeFile(victim, 'untouched');
-    await symlink(victim, join(room.directory, 'file.part'));
-    await link(victim, join(room.directory, 'file.part.json'));
-    expect(await room.fetch([server.origin])).toMatchObject({ outcome: 'fetched' });
-    expect(await readFile(victim, 'utf8')).toBe('untouched');
-    expect((await room.content()).equals(body)).toBe(true);
+  it.each([
+    { name: 'symbolic link', plant: symlink },
+    { name: 'second name', plant: link },
+  ])('does not write into a file that a $name leads to, planted where the part goes', async ({ plant }) => {
+    for (const planted of ['file.part', 'file.part.json']) {
+      await using room = await makeRoom();
+      await using server = await startServer(serve(body, '"v1"'));
+      const victim = join(room.directory, 'victim');
+      await writeFile(victim, 'untouched');
+      await plant(victim, join(room.directory, planted));
+      expect(await room.fetch([server.origin])).toMatchObject({ outcome: 'fetched' });
+      expect(await readFile(victim, 'utf8')).toBe('untouched');
+      expect((await room.content()).equals(body)).toBe(true);
+    }
   });
 
   it('says that the disk is full before it fetches, and asks no other mirror [S1.14] [P37]', async () => {
