@@ -119,7 +119,7 @@ async function followRequest(
     { ledger: layout.ledger, request: request.id, after },
     {
       clock: host.clock(),
-      alive: () => isAlive(node, bus),
+      alive: orBelieved(() => isAlive(node, bus), host),
       async again() {
         if (left === 0 || !(await waits(request, layout))) return false;
         left -= 1;
@@ -137,6 +137,22 @@ async function followRequest(
     throw silent(node);
   }
   return followed;
+}
+
+/** Without the bus nobody can say whether the units run, but the ledger goes on telling what they do. */
+function orBelieved(look: () => Promise<boolean>, host: Host): () => Promise<boolean> {
+  let said = false;
+  return async () => {
+    try {
+      return await look();
+    } catch (error) {
+      if (!(error instanceof UpdaterError) || error.code !== 'HOST_BUS') throw error;
+      if (!said)
+        host.output.complain([`node-updater: ${error.message}; following the ledger alone. Ctrl-C ends that.`]);
+      said = true;
+      return true;
+    }
+  };
 }
 
 async function isAlive(node: NodeName, bus: SystemBus): Promise<boolean> {

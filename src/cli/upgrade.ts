@@ -27,5 +27,5 @@ async function dryRun(command: CommandOf<'upgrade'>, target: Target, format: For
   const plan = await planDryUpgrade(command, target, host);
   if (format === 'json') host.output.json(plan);
   else host.output.print(dryUpgradeLines(plan));
-  return plan.install ? EXIT.offered : EXIT.done;
+  return EXIT.done;
 }

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { actOn, ask, type Target } from '../../../src/cli/ask.ts';
 import type { Host } from '../../../src/cli/host.ts';
 import { outcomeLines, reportOutcome } from '../../../src/cli/outcome.ts';
+import type { Line } from '../../../src/cli/output.ts';
+import { UpdaterError } from '../../../src/errors.ts';
 import type { SystemBus } from '../../../src/host/ports.ts';
 import { openLedger } from '../../../src/machine/ledger.ts';
 import { leaveRequest, takeRequest } from '../../../src/machine/request.ts';
@@ -131,6 +133,34 @@ describe('ask', () => {
     });
     expect(jobs.length).toBeGreaterThan(1);
     await expect(access(test.place.request)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('goes on by the ledger alone when the bus is lost on the way [F087]', async () => {
+    const test = await testHost();
+    const { host } = stage(test);
+    const bus = await host.bus(silentLog());
+    let looks = 0;
+    const said: string[] = [];
+    const lossy = {
+      ...bus,
+      facts: async (unit: string) => {
+        looks++;
+        if (looks <= 2) return bus.facts(unit);
+        if (looks === 5) {
+          const { id } = JSON.parse(await readFile(test.place.request, 'utf8')) as Request;
+          await writeLedger(test.place.ledger, test.files, committed(upgrade('t', '1.0.0', '2.0.0', id)));
+        }
+        throw new UpdaterError('HOST_BUS', 'the bus is gone', { remedy: '' });
+      },
+    };
+    const lost = {
+      ...host,
+      bus: () => Promise.resolve(lossy),
+      output: { ...host.output, complain: (lines: readonly Line[]) => said.push(text(lines)) },
+    };
+    const asked = await ask(asking(UPGRADE), target(test), lost);
+    expect(asked.followed).toMatchObject({ kind: 'ended', outcome: 'committed' });
+    expect(said).toEqual([expect.stringContaining('following the ledger alone')]);
   });
 
   it('leaves no request on a damaged ledger', async () => {
