@@ -13,15 +13,17 @@ export interface Act {
 
 /** In JSON the steps are progress, and the report is the only thing on standard output. */
 export async function act({ kind, then }: Act, target: Target, format: Format, host: Host): Promise<OutcomeReport> {
-  const narrator = makeNarrator();
   const say = format === 'json' ? host.output.progress : host.output.print;
   const asked = await ask(
     {
       kind,
       then,
-      onRecord: (record) => {
-        const lines = narrator.lines(record);
-        if (lines.length > 0) say(lines);
+      narrate: (before) => {
+        const narrator = makeNarrator(before);
+        return (record) => {
+          const lines = narrator.lines(record);
+          if (lines.length > 0) say(lines);
+        };
       },
     },
     target,

@@ -33,7 +33,8 @@ export interface Asked {
 export interface Asking {
   readonly kind: RequestKind;
   readonly then: 'follow' | 'no-wait';
-  onRecord(record: LedgerRecord): void;
+  /** Gets what stands in the ledger before, and gives what is called with each record that comes. */
+  narrate(before: readonly LedgerRecord[]): (record: LedgerRecord) => void;
 }
 
 /** How often a request that nobody took is handed over again: another run was just ending when it was left. */
@@ -65,7 +66,7 @@ export async function ask(asking: Asking, target: Target, host: Host): Promise<A
     const request = await leave(asking.kind, target, busy, bus, host);
     await orTakeBack(request, layout, () => hand(asking.kind, busy, before.records, node, bus));
     if (asking.then === 'no-wait') return { request, followed: undefined };
-    const followed = await followRequest(request, before.records.length, asking, target, bus, host);
+    const followed = await followRequest(request, before.records, asking, target, bus, host);
     return { request, followed };
   } finally {
     await bus.close();
@@ -108,7 +109,7 @@ async function hand(
 
 async function followRequest(
   request: Request,
-  after: number,
+  before: readonly LedgerRecord[],
   asking: Asking,
   { node, layout }: Target,
   bus: SystemBus,
@@ -116,7 +117,7 @@ async function followRequest(
 ): Promise<Followed> {
   let left = HAND_OVERS;
   const followed = await follow(
-    { ledger: layout.ledger, request: request.id, after },
+    { ledger: layout.ledger, request: request.id, after: before.length },
     {
       clock: host.clock(),
       alive: orBelieved(() => isAlive(node, bus), host),
@@ -126,9 +127,7 @@ async function followRequest(
         await bus.startNoWait(transactionUnit(node));
         return true;
       },
-      onRecord: (record) => {
-        asking.onRecord(record);
-      },
+      onRecord: asking.narrate(before),
       signal: host.onSignal('SIGINT'),
     },
   );

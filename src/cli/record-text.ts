@@ -9,8 +9,10 @@ export interface Narrator {
   lines(record: LedgerRecord): Line[];
 }
 
-export function makeNarrator(): Narrator {
+/** `before`: what stands in the ledger already; a transaction that is open there may be settled by the run. */
+export function makeNarrator(before: readonly LedgerRecord[]): Narrator {
   const known = new Map<string, Transaction>();
+  for (const { entry } of before) if (entry.kind === 'opened') known.set(entry.transaction.id, entry.transaction);
   return {
     lines({ entry }) {
       if (entry.kind === 'opened') known.set(entry.transaction.id, entry.transaction);
@@ -24,7 +26,7 @@ function narrate(entry: Entry, transaction: Transaction | undefined): Line[] {
     case 'opened':
       return [`${entry.transaction.action}: ${entry.transaction.from ?? 'nothing'} → ${entry.transaction.to}`];
     case 'intent':
-      return [`  ${doing(entry.state, transaction)} …`];
+      return isIdle(entry.state, transaction) ? [] : [`  ${doing(entry.state, transaction)} …`];
     case 'result':
       return resultLines(entry, transaction);
     case 'lifted':
@@ -37,6 +39,11 @@ function narrate(entry: Entry, transaction: Transaction | undefined): Line[] {
     default:
       return unreachable(entry);
   }
+}
+
+/** A first installation passes through `arm`, and has nothing to fall back to. */
+function isIdle(state: Working, transaction: Transaction | undefined): boolean {
+  return transaction?.action === 'install' && state === 'arm';
 }
 
 function resultLines(entry: Extract<Entry, { kind: 'result' }>, transaction: Transaction | undefined): Line[] {

@@ -47,6 +47,7 @@ export async function why(command: CommandOf<'why'>, format: Format, host: Host)
 
 export function reportWhy(facts: NodeFacts, units: Units): WhyReport {
   const { check, links, ledger, node } = facts;
+  const gates = gatesNow(facts);
   const last = viewTransactions(ledger.records).findLast(({ failure }) => failure !== undefined);
   const next = units.known ? units.units.get(TIMER)?.next : undefined;
   return {
@@ -55,8 +56,8 @@ export function reportWhy(facts: NodeFacts, units: Units): WhyReport {
     ...(links.current === undefined ? {} : { current: links.current }),
     ...(check?.offered === undefined ? {} : { offered: check.offered }),
     state: stateOf(facts, units).text,
-    ...(check?.install === undefined ? {} : { install: check.install }),
-    gates: (check?.gates ?? []).map(({ opens, ...gate }) => ({
+    ...(check?.install === undefined ? {} : { install: gates.every(({ passed }) => passed) }),
+    gates: gates.map(({ opens, ...gate }) => ({
       ...gate,
       ...(opens === undefined ? {} : { opens: isoTime(opens) }),
     })),
@@ -70,6 +71,21 @@ export function reportWhy(facts: NodeFacts, units: Units): WhyReport {
       : { lastFailure: { ...last.failure, version: last.to, at: isoTime(last.ended ?? last.opened) } }),
     ...(next === undefined ? {} : { nextRun: isoTime(next) }),
   };
+}
+
+/** The gates of the last look, but for the two that this host itself may have closed or opened since. */
+function gatesNow({ check, links, ledger }: NodeFacts): readonly Gate[] {
+  const { gates = [], offered } = check ?? {};
+  if (offered === undefined) return gates;
+  const bad = quarantined(ledger.records).get(offered);
+  return gates.map((gate): Gate => {
+    if (gate.gate === 'newer' && offered === links.current) {
+      return { gate: 'newer', passed: false, message: `${offered} is what runs` };
+    }
+    if (gate.gate !== 'quarantine') return gate;
+    const message = bad === undefined ? 'it has not failed here' : `it failed here: ${bad.message}`;
+    return { gate: 'quarantine', passed: bad === undefined, message };
+  });
 }
 
 export function whyLines(report: WhyReport, now: number): Line[] {

@@ -54,7 +54,7 @@ const target = (host: TestHost): Target => ({ node: NODE, layout: host.place, se
 const asking = (kind: RequestKind, then: 'follow' | 'no-wait' = 'follow') => ({
   kind,
   then,
-  onRecord: () => undefined,
+  narrate: () => () => undefined,
 });
 const UPGRADE = { kind: 'upgrade', force: [] } as const;
 const OPEN: readonly Entry[] = [

@@ -13,6 +13,7 @@ import {
   writeLedger,
   type TestHost,
 } from './ledger.ts';
+import { text } from './story.ts';
 
 const REQUEST = 'request-1';
 
@@ -53,7 +54,7 @@ async function followWhile(host: TestHost, entries: readonly Entry[], changes: P
     if (entry !== undefined) writing = writing.then(() => ledger.append(entry));
   };
   const seen: string[] = [];
-  const narrator = makeNarrator();
+  const narrator = makeNarrator([]);
   const following = follow(
     { ledger: host.place.ledger, request: REQUEST, after: ledger.records.length },
     deps({
@@ -161,6 +162,30 @@ describe('follow', () => {
     );
     expect(followed).toMatchObject({ kind: 'answered', exit: 0 });
     expect(handed).toBe(1);
+  });
+});
+
+describe('makeNarrator', () => {
+  const said = (before: readonly Entry[], after: readonly Entry[]): string => {
+    const narrator = makeNarrator(recordsOf(before));
+    return text(recordsOf(after).flatMap((record) => narrator.lines(record)));
+  };
+
+  it('knows the transaction that was open before it was asked', () => {
+    const [opened, ...rest] = rolledBack(upgrade('t', '1.0.0', '2.0.0')) as [Entry, ...Entry[]];
+    expect(said([opened], rest)).toContain('  settling what was left of 2.0.0 …\n  proving that 1.0.0 is healthy …');
+  });
+
+  it('does not say of a first installation that a fallback is armed', () => {
+    const transaction = upgrade('t', undefined, '1.0.0');
+    const lines = said(
+      [],
+      [
+        { kind: 'opened', transaction },
+        { kind: 'intent', tx: 't', state: 'arm' },
+      ],
+    );
+    expect(lines).toBe('install: nothing → 1.0.0');
   });
 });
 

@@ -82,6 +82,16 @@ describe('why', () => {
     `);
   });
 
+  it('sees what this host learnt after the last look: a release that failed since is blocked', () => {
+    const gates = [
+      { gate: 'offered', passed: true, message: '3.0.0 is offered' },
+      { gate: 'quarantine', passed: true, message: 'it has not failed here' },
+    ] as const;
+    const report = reportWhy(facts(STORY, { check: { ...CHECK, install: true, gates } }), units());
+    expect(report).toMatchObject({ install: false, gates: [{ passed: true }, { gate: 'quarantine', passed: false }] });
+    expect(text(whyLines(report, NOW))).toContain('blocked by: quarantine');
+  });
+
   it('says that a release is taken by the next run when no gate blocks it', () => {
     const check = {
       ...CHECK,
