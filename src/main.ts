@@ -16,6 +16,8 @@ import { run } from './host/run.ts';
 import { layoutAt } from './layout.ts';
 
 const { argv: words, env, stdout, stderr } = process;
+// What a person's command makes is read by others (status without root, the rooms). Our units set UMask= themselves.
+if (env['INVOCATION_ID'] === undefined) process.umask(0o022);
 const argv = words.slice(2);
 const style = goesToJournal(2, env) ? 'journal' : 'terminal';
 const output = makeOutput({ stdout, stderr, env, visible, errorPrefix: style === 'journal' ? '<3>' : '' });
@@ -30,11 +32,7 @@ const host: Host = {
   version: metadata.version,
   // Packages keep the time of their sources: no true time lies before it.
   buildTime: statSync(import.meta.filename).mtimeMs,
-  clock: () => {
-    const clock = hostClock();
-    // The unit's %b is written without dashes.
-    return { ...clock, bootId: (env['NODE_UPDATER_BOOT_ID'] ?? clock.bootId).replaceAll('-', '') };
-  },
+  clock: () => hostClock(env['NODE_UPDATER_BOOT_ID']),
   files: async () => (await import('./host/files.ts')).durableFiles(run),
   log: async (level) => (await import('./host/log.ts')).makeLog({ level, descriptor: 2, style, run }),
   bus: async (log) => (await import('./host/bus.ts')).connectSystemBus({ log }),

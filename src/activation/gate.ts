@@ -30,6 +30,8 @@ export function judgeUnit(facts: UnitFacts, baseline: Baseline): Verdict {
     const times = exits === 1 ? 'once' : `${exits} times`;
     return failed('GATE_EXITED', `${unit} exited ${times} and was restarted by systemd (${describe(service)})`);
   }
+  // It has ended by itself and waits for systemd to start it again; NRestarts only counts that start.
+  if (facts.subState.startsWith('auto-restart')) return failed('GATE_EXITED', `${unit} exited (${describe(service)})`);
   switch (facts.activeState) {
     case 'active':
       return judgeActive(facts, service, baseline.startedAfter);

@@ -7,15 +7,16 @@ import type { ActivationContext } from './context.ts';
 import { ensureUnits } from './ensure-units.ts';
 import { readLinks } from './links.ts';
 import { checkVersion } from './probe-room.ts';
+import type { Before } from './start.ts';
 
 /** systemd's "no time limit". */
 const INFINITY = 2n ** 64n - 1n;
 
-export type Ready = { readonly kind: 'ready' } | { readonly kind: 'node-stopped' };
+export type Ready = { readonly kind: 'ready'; readonly node: Before } | { readonly kind: 'node-stopped' };
 
 /** Everything that can fail before the stop fails here, with the node untouched. Repeatable. */
 export async function preflight(
-  transition: { from: Version | undefined; to: Version },
+  transition: { from: Version | undefined; to: Version; action: 'install' | 'upgrade' | 'rollback' },
   context: ActivationContext,
 ): Promise<Ready> {
   const { bus, layout, unit } = context;
@@ -34,8 +35,19 @@ export async function preflight(
   const directory = versionPath(layout, transition.to);
   if (!(await isDirectory(directory))) throw refuse('POLICY_NO_TARGET', `${directory} is not there`);
   await checkVersion(`${directory}/${context.settings.binary}`, transition.to, context);
-  const stopped = facts.activeState === 'inactive' && facts.triggeredBy.length === 0;
-  return stopped && transition.from !== undefined ? { kind: 'node-stopped' } : { kind: 'ready' };
+  return readiness(facts, transition.action);
+}
+
+/**
+ * What its operator stopped is not started by an update, and a unit that is `failed` may have been stopped as well (its
+ * daemon answers SIGTERM with an error): starting a validator that was moved to another host would make it sign twice.
+ * Who rolls back a failed node by hand wants it to run.
+ */
+function readiness(facts: UnitFacts, action: 'install' | 'upgrade' | 'rollback'): Ready {
+  const down = facts.activeState === 'inactive' || facts.activeState === 'failed';
+  if (!down || facts.triggeredBy.length > 0) return { kind: 'ready', node: down ? 'down' : 'running' };
+  const wanted = action === 'install' || (action === 'rollback' && facts.activeState === 'failed');
+  return wanted ? { kind: 'ready', node: 'down' } : { kind: 'node-stopped' };
 }
 
 /** What is wrong with the node's unit for our purpose, or undefined. Pure. */

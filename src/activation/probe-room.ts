@@ -95,6 +95,18 @@ function parseLines(text: string, id: string): ProbeLine[] {
   return whole
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as ProbeLine)
+    .map(parseLine)
     .filter((line) => line.id === id);
+}
+
+function parseLine(line: string): ProbeLine {
+  try {
+    const value = JSON.parse(line) as Partial<ProbeLine> | null;
+    if (typeof value?.id === 'string' && typeof value.kind === 'string') return value as ProbeLine;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  throw new UpdaterError('HOST_PROBE_ROOM', `The probe room wrote a line that is no report: ${line.slice(0, 200)}`, {
+    remedy: 'Look for a program that writes into the report of the probe room in its place.',
+  });
 }

@@ -48,7 +48,7 @@ function busyState(open: OpenTransaction, armed: boolean, { node }: NodeFacts, u
   const soaked = /(\d+ of [\d.]+ s)$/.exec(status)?.[1];
   const doing = open.reached === undefined ? 'beginning' : (DOING[open.reached] ?? open.reached);
   const detail = open.reached === 'soak' && soaked !== undefined ? `${doing} ${soaked}` : doing;
-  if (armed || open.visited.has('stop')) return { state: 'on-probation', text: `${to} on probation: ${detail}` };
+  if (armed || open.visited.has('activate')) return { state: 'on-probation', text: `${to} on probation: ${detail}` };
   return { state: 'working', text: `${action} to ${to}: ${detail}` };
 }
 
@@ -58,7 +58,6 @@ const DOING: Readonly<Record<string, string>> = {
   stage: 'staging',
   preflight: 'trying it beforehand',
   arm: 'arming',
-  stop: 'stopping',
   activate: 'activating',
   start: 'starting',
   soak: 'soaking',

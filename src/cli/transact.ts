@@ -24,7 +24,7 @@ export async function transact({ node }: CommandOf<'transact'>, host: Host): Pro
   log.debug(`Holds ${lock.path}`);
   const clock = host.clock();
   const ledger = await openLedger(layout.ledger, files, clock);
-  const request = await takeRequest(layout, clock);
+  const request = await takeRequest(layout, clock, log);
   const bus = await host.bus(log);
   try {
     return await runTransaction(request, ledger, {

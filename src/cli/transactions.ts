@@ -55,7 +55,7 @@ function view(transaction: Transaction, records: readonly LedgerRecord[]): Trans
 }
 
 function downtime(records: readonly LedgerRecord[]): number | undefined {
-  const stop = records.find(({ entry }) => entry.kind === 'intent' && entry.state === 'stop');
+  const stop = records.find(({ entry }) => entry.kind === 'intent' && entry.state === 'start');
   const start = records.find(({ entry }) => entry.kind === 'result' && entry.state === 'start' && entry.event === 'ok');
   return between(stop, start);
 }

@@ -3,7 +3,7 @@ import type { UpdaterError } from '../errors.ts';
 import type { JobResult, UnitFacts } from './ports.ts';
 import { timer } from './bus-wire.ts';
 
-export type JobKind = 'start' | 'restart' | 'stop';
+export type JobKind = 'start' | 'restart' | 'try-restart' | 'stop';
 
 export interface OpenJob {
   readonly kind: JobKind;

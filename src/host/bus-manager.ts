@@ -13,7 +13,12 @@ export const PROPERTIES = 'org.freedesktop.DBus.Properties';
 
 /** What systemctl allows for a daemon-reload, in milliseconds. */
 const RELOAD_TIMEOUT = 180_000;
-const ENQUEUE: Readonly<Record<JobKind, string>> = { start: 'StartUnit', restart: 'RestartUnit', stop: 'StopUnit' };
+const ENQUEUE: Readonly<Record<JobKind, string>> = {
+  start: 'StartUnit',
+  restart: 'RestartUnit',
+  'try-restart': 'TryRestartUnit',
+  stop: 'StopUnit',
+};
 
 /** Asks and takes an error reply for a refusal; `doing` and `unit` are for its message. */
 export async function demand(wire: Wire, call: Call, doing: string, unit: string): Promise<readonly unknown[]> {

@@ -141,6 +141,7 @@ function port(state: State): SystemBus {
   return {
     start: (unit, timeout) => run('start', unit, timeout),
     restart: (unit, timeout) => run('restart', unit, timeout),
+    tryRestart: (unit, timeout) => run('try-restart', unit, timeout),
     stop: (unit, timeout) => run('stop', unit, timeout),
     async startNoWait(unit) {
       await systemd.enqueue(wire, 'start', unit);

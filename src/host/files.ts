@@ -128,7 +128,8 @@ async function makeDirectoryOnce(path: string, mode: number): Promise<void> {
   const parent = dirname(path);
   if (!(await isDirectory(parent))) await makeDirectoryOnce(parent, PARENT_MODE);
   await mkdir(path, mode);
-  await chmod(path, mode); // mkdir(2) takes the umask off
+  // mkdir(2) takes the umask off. Only then: chmod(2) would also clear a setgid bit that the parent handed down.
+  if (((await stat(path)).mode & 0o777) !== mode) await chmod(path, mode);
   await syncDirectory(parent);
 }
 

@@ -93,6 +93,8 @@ export interface SystemBus {
   /** Each waits for the job's end; `timeout` in milliseconds, then the result is 'no-answer' and the job goes on. */
   start(unit: string, timeout: number): Promise<JobResult>;
   restart(unit: string, timeout: number): Promise<JobResult>;
+  /** Restarts a unit that is up, and leaves one alone that is not. */
+  tryRestart(unit: string, timeout: number): Promise<JobResult>;
   stop(unit: string, timeout: number): Promise<JobResult>;
   /** Enqueues a job and returns once systemd has it. */
   startNoWait(unit: string): Promise<void>;

@@ -55,7 +55,7 @@ async function verifiedManifest(etag: string | undefined, context: MachineContex
   const kept = etag === undefined ? undefined : await readKept(layout.manifest);
   const conditional = kept === undefined || etag === undefined ? {} : { etag };
   const wanted = { name: 'manifest.json', urls: settings.source.urls, limit: LIMITS.envelope, ...conditional };
-  const [report] = await fetchFiles([wanted], { ...context, fetch: context.global.fetch, readSpool });
+  const [report] = await fetchFiles({ files: [wanted] }, { ...context, fetch: context.global.fetch, readSpool });
   const keys = await loadKeys(settings.trust.keys);
   const unchanged = report?.outcome === 'not-modified' && kept !== undefined;
   const bytes = unchanged ? kept : await readSpool(layout.cache, 'manifest.json', LIMITS.envelope);

@@ -47,7 +47,7 @@ export function findOpen(records: readonly LedgerRecord[]): OpenTransaction | un
 export function judge(open: OpenTransaction, links: LinkFacts): Event {
   const { transaction, visited } = open;
   if (links.fallback !== undefined) return 'armed';
-  if (!visited.has('stop')) return 'untouched';
+  if (!visited.has('activate')) return 'untouched';
   if (transaction.from === undefined) return judgeInstallation(open, links);
   if (links.current === transaction.to && transaction.to !== transaction.from) return 'committed';
   return 'put-back';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { link, readFile, unlink, writeFile } from 'node:fs/promises';
 import { errnoOf, UpdaterError } from '../errors.ts';
-import type { Clock } from '../host/ports.ts';
+import type { Clock, Log } from '../host/ports.ts';
 import type { NodeLayout } from '../layout.ts';
 import type { Request, RequestKind } from '../orders.ts';
 
@@ -28,7 +28,7 @@ export async function leaveRequest(kind: RequestKind, layout: NodeLayout, clock:
 }
 
 /** Takes the request that waits, if one does. One of an earlier boot is dropped: its asker has long given up. */
-export async function takeRequest(layout: NodeLayout, clock: Clock): Promise<Request | undefined> {
+export async function takeRequest(layout: NodeLayout, clock: Clock, log: Log): Promise<Request | undefined> {
   let text: string;
   try {
     text = await readFile(layout.request, 'utf8');
@@ -38,5 +38,9 @@ export async function takeRequest(layout: NodeLayout, clock: Clock): Promise<Req
     throw error;
   }
   const request = JSON.parse(text) as Request;
-  return request.bootId === clock.bootId ? request : undefined;
+  if (request.bootId === clock.bootId) return request;
+  log.warn(
+    `Dropped a request of an earlier boot: ${request.kind}, asked for at ${new Date(request.asked).toISOString()}`,
+  );
+  return undefined;
 }

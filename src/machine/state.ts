@@ -9,7 +9,6 @@ export const WORKING = [
   'stage',
   'preflight',
   'arm',
-  'stop',
   'activate',
   'start',
   'soak',

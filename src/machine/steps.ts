@@ -7,8 +7,7 @@ import type { Baseline } from '../activation/gate.ts';
 import { preflight } from '../activation/preflight.ts';
 import { checkVersion } from '../activation/probe-room.ts';
 import { soakNode } from '../activation/soak.ts';
-import { startNode } from '../activation/start.ts';
-import { stopNode } from '../activation/stop.ts';
+import { startNode, type Before } from '../activation/start.ts';
 import { withdraw } from '../activation/withdraw.ts';
 import { UpdaterError } from '../errors.ts';
 import type { MachineContext } from './context.ts';
@@ -23,23 +22,24 @@ const OK: Answer = { event: 'ok' };
 
 /** `open`: what the ledger knows of the transaction, for the steps that settle it. */
 export function makeSteps(transaction: Transaction, open: OpenTransaction | undefined, context: MachineContext): Steps {
-  const { from, to } = transaction;
+  const { action, from, to } = transaction;
   // What `start` learnt and `soak` and `commit` need; a transaction whose process died never comes back to them.
   let baseline: Baseline = { startedAfter: 0n, restarts: 0 };
+  let before: Before = 'running';
   return {
     fetch: () => fetchArtifact(transaction, context),
     verify: () => verifyArtifact(transaction, context),
     stage: () => stageArtifact(transaction, context),
     preflight: async () => {
-      const ready = await preflight({ from, to }, context);
-      return ready.kind === 'ready' ? OK : nodeStopped(context);
+      const ready = await preflight({ from, to, action }, context);
+      if (ready.kind === 'node-stopped') return nodeStopped(context);
+      before = ready.node;
+      return OK;
     },
     arm: async () => done(arm(from, context)),
-    // A first installation has nothing to stop, and must not say that it is down by our doing.
-    stop: async () => (from === undefined ? OK : done(stopNode(context))),
     activate: async () => done(activate(to, context)),
     start: async () => {
-      const started = await startNode(context);
+      const started = await startNode(before, context);
       baseline = { startedAfter: started.startedAfter, restarts: 0 };
       return started.operatorStopped ? operator(`${context.unit} was stopped by its operator`) : OK;
     },

@@ -11,9 +11,12 @@ import { fetchFiles } from '../source/fetch-room.ts';
 import { verifyDetached } from '../trust/archive.ts';
 import { loadKeys } from '../trust/keys.ts';
 import type { MachineContext } from './context.ts';
-import type { Answer } from './run.ts';
+import { failureOf, type Answer } from './run.ts';
 import type { Transaction } from './state.ts';
 import { trustDeps } from './trust-deps.ts';
+
+/** What stays in the cache directory when a release has been staged or another is fetched. */
+const KEPT = ['manifest.json'];
 
 const ALREADY: Answer = { event: 'ok', facts: { staged: 'already' } };
 
@@ -24,10 +27,13 @@ export async function fetchArtifact(transaction: Transaction, context: MachineCo
   const names = spoolNames(version);
   const bases = context.settings.source.urls;
   await fetchFiles(
-    [
-      { name: names.archive, urls: absolute(artifact.url, bases), limit: artifact.size },
-      { name: names.signature, urls: absolute([artifact.signature], bases), limit: LIMITS.signature },
-    ],
+    {
+      files: [
+        { name: names.archive, urls: absolute(artifact.url, bases), limit: artifact.size },
+        { name: names.signature, urls: absolute([artifact.signature], bases), limit: LIMITS.signature },
+      ],
+      keep: KEPT,
+    },
     { ...context, fetch: context.global.fetch, readSpool },
   );
   return { event: 'ok', facts: { bytes: artifact.size } };
@@ -69,7 +75,19 @@ export async function stageArtifact(transaction: Transaction, context: MachineCo
   const staged = stageRelease(release, (directory) => unpack(copy, inventory, directory, beat), layout, files);
   await heartbeat.during(staged);
   await files.remove(copy);
+  await pruneCache(context);
   return { event: 'ok', facts: { entries, bytes: unpackedSize } };
+}
+
+/** The archive has served. The cache directory is the fetch room's, so that removes it; room on the disk is no reason to fail. */
+async function pruneCache(context: MachineContext): Promise<void> {
+  try {
+    await fetchFiles({ files: [], keep: KEPT }, { ...context, fetch: context.global.fetch, readSpool });
+  } catch (error) {
+    context.log.warn('The downloaded archive could not be removed; the next download tries again', {
+      cause: failureOf(error).message,
+    });
+  }
 }
 
 interface Wanted {

@@ -26,17 +26,20 @@ export interface FetchContext {
   readonly readSpool: (directory: string, name: string, limit: number) => Promise<Buffer>;
 }
 
-/** Has the fetch room bring `wanted` into the cache directory. Throws SOURCE_* when one of them could not be had. */
-export async function fetchFiles(
-  wanted: readonly FetchFile[],
-  context: FetchContext,
-): Promise<readonly FetchFileReport[]> {
+export interface Wanted {
+  readonly files: readonly FetchFile[];
+  /** Given: what is in the cache directory beside `files` and these is removed. */
+  readonly keep?: readonly string[];
+}
+
+/** Has the fetch room bring files into the cache directory. Throws SOURCE_* when one of them could not be had. */
+export async function fetchFiles(wanted: Wanted, context: FetchContext): Promise<readonly FetchFileReport[]> {
   const { bus, files, layout, settings } = context;
   const id = randomUUID();
   const order = {
     schema: 1 as const,
     id,
-    files: wanted,
+    ...wanted,
     insecureHttp: settings.source.insecureHttp,
     settings: context.fetch,
   };
@@ -44,7 +47,9 @@ export async function fetchFiles(
   // Its addresses may carry credentials: 0640, and the group node-updater that the directory hands down.
   await files.replace(layout.fetchOrder, JSON.stringify(order), 0o640);
   const unit = `node-updater-fetch@${settings.node}.service`;
-  const job = await context.heartbeat.during(bus.start(unit, context.fetch.totalTimeout * wanted.length + MARGIN));
+  const job = await context.heartbeat.during(
+    bus.start(unit, context.fetch.totalTimeout * wanted.files.length + MARGIN),
+  );
   const report = await readReport(id, unit, job, context);
   for (const file of report.files) {
     if (file.outcome === 'failed') throw failure(file);

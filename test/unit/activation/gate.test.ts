@@ -55,10 +55,10 @@ describe('#judgeUnit', () => {
       kind: 'failed',
     },
     {
-      name: 'a crash that waits for its restart has not been counted yet and is waited for',
+      name: 'a crash that waits for its restart fails before it is counted',
       unit: { activeState: 'activating', subState: 'auto-restart' },
       service: { result: 'exit-code' },
-      kind: 'waiting',
+      kind: 'failed',
     },
     {
       name: 'a unit that is still starting is waited for',

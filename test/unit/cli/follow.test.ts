@@ -78,9 +78,9 @@ describe('follow', () => {
     expect(followed).toMatchObject({ kind: 'ended', outcome: 'committed', exit: 0 });
     expect(seen).toEqual([
       'upgrade: 1.0.0 → 2.0.0',
-      '  stopping 1.0.0 …',
+      '  arming the fallback to 1.0.0 …',
       '  activating 2.0.0 …',
-      '  starting 2.0.0 …',
+      '  restarting into 2.0.0 …',
       '  soaking 2.0.0 …',
       '2.0.0 is committed (before: 1.0.0).',
     ]);

@@ -110,7 +110,7 @@ export function committed(transaction: Transaction): Entry[] {
   ];
   return [
     { kind: 'opened', transaction },
-    ...step('stop', 'activate'),
+    ...step('arm', 'activate'),
     ...step('activate', 'start'),
     ...step('start', 'soak'),
     ...step('soak', 'commit'),

@@ -72,7 +72,7 @@ describe('status', () => {
 
   const working: readonly Entry[] = [
     { kind: 'opened', transaction: UPGRADE },
-    { kind: 'intent', tx: 't1', state: 'stop' },
+    { kind: 'intent', tx: 't1', state: 'activate' },
     { kind: 'intent', tx: 't1', state: 'soak' },
   ];
   const probation = { links: { current: v('2.0.0'), fallback: v('1.0.0') } };

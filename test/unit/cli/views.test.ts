@@ -118,7 +118,7 @@ describe('history', () => {
     expect(text(historyLines(NODE, viewTransactions(recordsOf(STORY)), 20))).toMatchInlineSnapshot(`
       "TIME                  ACTION   FROM → TO      OUTCOME      TOOK  DOWN  REASON
       2026-11-20 12:00:20Z  upgrade  2.0.0 → 3.0.0  rolled back  7 s   -     workerd.service exited once
-      2026-11-20 12:00:10Z  upgrade  1.0.0 → 2.0.0  committed    9 s   5 s
+      2026-11-20 12:00:10Z  upgrade  1.0.0 → 2.0.0  committed    9 s   1 s
       2026-11-20 12:00:00Z  install  - → 1.0.0      committed    9 s   -"
     `);
   });
@@ -133,7 +133,7 @@ describe('history', () => {
 
   it('tells no duration over a reboot, where no clock counts through', () => {
     const entries = committed(UPGRADE);
-    const [view] = viewTransactions(recordsOf(entries, { 5: 'boot-2' }));
+    const [view] = viewTransactions(recordsOf(entries, { 6: 'boot-2' }));
     expect(view).toMatchObject({ outcome: 'committed' });
     expect(view).not.toHaveProperty('duration');
     expect(view).not.toHaveProperty('downtime');

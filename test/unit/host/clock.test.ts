@@ -19,7 +19,7 @@ describe('the clock of the host', () => {
   });
 
   it("names the boot by the kernel's id", () => {
-    expect(hostClock().bootId).toBe(readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
+    expect(hostClock().bootId).toBe(readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim().replaceAll('-', ''));
   });
 
   it('waits at least as long as asked', async () => {

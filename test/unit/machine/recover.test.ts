@@ -12,7 +12,6 @@ const path: Working[] = [
   'stage',
   'preflight',
   'arm',
-  'stop',
   'activate',
   'start',
   'soak',
@@ -64,7 +63,7 @@ describe('#judge', () => {
     }
   });
 
-  it('calls a transaction untouched that never stopped the node', () => {
+  it('calls a transaction untouched that never switched the link', () => {
     expect(judge(open(upgrade, 'arm'), { current: v('1'), fallback: undefined })).toBe('untouched');
   });
 
@@ -73,14 +72,14 @@ describe('#judge', () => {
   });
 
   it('calls it put back when the old version is current again', () => {
-    for (const last of ['stop', 'activate', 'start', 'soak', 'commit'] as const) {
+    for (const last of ['activate', 'start', 'soak', 'commit'] as const) {
       expect(judge(open(upgrade, last), { current: v('1'), fallback: undefined })).toBe('put-back');
     }
   });
 
   it('withdraws a first installation unless its soak had held', () => {
     expect(judge(open(install, 'soak'), { current: v('2'), fallback: undefined })).toBe('uncommitted');
-    expect(judge(open(install, 'stop'), { current: undefined, fallback: undefined })).toBe('uncommitted');
+    expect(judge(open(install, 'activate'), { current: undefined, fallback: undefined })).toBe('uncommitted');
     expect(judge(open(install, 'commit'), { current: v('2'), fallback: undefined })).toBe('committed');
   });
 });

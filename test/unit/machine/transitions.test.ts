@@ -19,7 +19,7 @@ describe('the transition table', () => {
 
   it('ends unchanged when a step fails before the node is touched, and yields to systemd afterwards [S3.33]', () => {
     const untouched: Working[] = ['fetch', 'verify', 'stage', 'preflight'];
-    const touched: Working[] = ['arm', 'stop', 'activate', 'start', 'soak', 'commit'];
+    const touched: Working[] = ['arm', 'activate', 'start', 'soak', 'commit'];
     expect(untouched.map((state) => next(state, 'failed'))).toEqual(untouched.map(() => 'unchanged'));
     expect(touched.map((state) => next(state, 'failed'))).toEqual(touched.map(() => 'yield'));
   });
@@ -39,7 +39,7 @@ describe('the transition table', () => {
       if (isWorking(state)) for (const target of Object.values(TRANSITIONS[state])) walk(target);
     };
     walk('settle');
-    for (const state of ['arm', 'stop', 'activate', 'start', 'soak'] as const) expect(reachable.has(state)).toBe(false);
+    for (const state of ['arm', 'activate', 'start', 'soak'] as const) expect(reachable.has(state)).toBe(false);
     expect(OUTCOMES.every((outcome) => reachable.has(outcome))).toBe(true);
   });
 

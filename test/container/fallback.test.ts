@@ -1,0 +1,196 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { makeLab, type Lab } from '../rig/lab/lab.ts';
+
+let lab: Lab;
+afterEach(() => lab[Symbol.asyncDispose]());
+
+async function installed(...changes: Parameters<Lab['configure']>): Promise<void> {
+  lab = await makeLab();
+  await lab.configure({ soak: '1s' });
+  await lab.publish('1.0.0');
+  const { status, stderr } = await lab.updater('upgrade');
+  expect(status, stderr).toBe(0);
+  await lab.configure(...changes);
+}
+
+const reached = (state: string) =>
+  `grep -q '"kind":"intent","tx":"[^"]*","state":"${state}"' <(tail -n 3 /var/lib/node-updater/demo/ledger.jsonl)`;
+
+/** Publishes 2.0.0 and starts its transaction, up to the intent of `state`. */
+async function underWay(state: string): Promise<void> {
+  await lab.publish('2.0.0');
+  await lab.updater('upgrade', '--no-wait');
+  await lab.host.waitFor(`bash -c '${reached(state).replaceAll("'", `'"'"'`)}'`);
+}
+
+const killUpdater = 'systemctl kill --signal=KILL node-updater@demo.service';
+const committed = (version: string) => ({
+  current: version,
+  fallback: '',
+  active: 'active',
+  running: version,
+  leftovers: '',
+});
+
+describe('when the updater is killed', () => {
+  it('in the soak, the old version is back, and the release is tried again once [S1.20][S1.28]', async () => {
+    await installed({ soak: '60s' });
+    await underWay('soak');
+    await lab.host.sh(killUpdater);
+    expect(await lab.waitForEnd(2)).toBe('rolled-back');
+    expect(await lab.facts()).toEqual(committed('1.0.0'));
+    expect(await lab.lastEnd()).toMatchObject({ failure: { code: 'ACTIVATE_INTERRUPTED' } });
+    expect(await lab.lastEnd()).not.toHaveProperty('quarantine');
+    await lab.configure({ soak: '1s' });
+    expect((await lab.updater('upgrade')).status).toBe(0);
+    expect(await lab.facts()).toEqual(committed('2.0.0'));
+  });
+
+  it('while the node is stopped, the node is back', async () => {
+    lab = await makeLab();
+    await lab.configure({ soak: '1s' });
+    await lab.publish('1.0.0', 'deaf');
+    await lab.updater('upgrade');
+    await underWay('stop');
+    await lab.host.sh(killUpdater);
+    await lab.waitForEnd(2);
+    expect(await lab.facts()).toEqual(committed('1.0.0'));
+  });
+
+  it('twice over one version, that version is quarantined', async () => {
+    await installed({ soak: '60s' });
+    for (const ends of [2, 3]) {
+      await underWay('soak');
+      await lab.host.sh(killUpdater);
+      expect(await lab.waitForEnd(ends)).toBe('rolled-back');
+    }
+    expect(await lab.lastEnd()).toMatchObject({ quarantine: { version: '2.0.0', cause: 'interrupted' } });
+  });
+
+  it('by its own time-out because it hangs, the old version is back [S1.36]', async () => {
+    await installed({ soak: '60s' });
+    await lab.host.push(Buffer.from('heartbeat_timeout = "30s"\n'), '/etc/node-updater/conf.d/10-test.toml', 0o644);
+    await underWay('soak');
+    await lab.host.sh('systemctl kill --signal=STOP node-updater@demo.service');
+    await lab.host.waitFor('[ "$(readlink /opt/demo/current)" = versions/1.0.0 ]', { timeout: 180 });
+    expect(await lab.waitForEnd(2)).toBe('rolled-back');
+    expect(await lab.facts()).toEqual(committed('1.0.0'));
+  });
+});
+
+describe('when the host goes down in the soak', () => {
+  it.each([
+    { how: 'by a reboot [P49]', down: () => lab.host.reboot() },
+    {
+      how: 'by a crash',
+      down: async () => {
+        await lab.host.crash();
+        return lab.host.boot();
+      },
+    },
+  ])(
+    '$how, it boots the committed version, with no Node at boot, and the release is not quarantined',
+    async ({ down }) => {
+      await installed({ soak: '60s' });
+      await underWay('soak');
+      await down();
+      expect(await lab.facts()).toMatchObject({ current: '1.0.0', fallback: '', active: 'active', running: '1.0.0' });
+      const started = await lab.host.journal('-b', '-o', 'cat', '-u', 'node-updater@demo.service');
+      expect(started).not.toContain('Started');
+      await lab.configure({ soak: '1s' });
+      await lab.host.sh('systemctl start node-updater@demo.service');
+      expect(await lab.waitForEnd(2)).toBe('rolled-back');
+      expect(await lab.lastEnd()).not.toHaveProperty('quarantine');
+      expect((await lab.updater('upgrade')).status).toBe(0);
+      expect(await lab.facts()).toEqual(committed('2.0.0'));
+    },
+  );
+
+  it('with /opt on a mount that comes late, it boots the committed version all the same', async () => {
+    await installed({ soak: '60s' });
+    // The tree moves to a file system of its own, which is mounted late and may fail to be (nofail).
+    await lab.host.sh(`
+      systemctl stop demo.service
+      truncate -s 64M /var/opt.img && mkfs.ext4 -q -F /var/opt.img
+      mkdir -p /mnt/o && mount -o loop /var/opt.img /mnt/o && cp -a /opt/. /mnt/o/ && umount /mnt/o
+      rm -rf /opt/demo
+      printf '/var/opt.img /opt ext4 loop,nofail,x-systemd.device-timeout=5 0 0\\n' >>/etc/fstab
+      systemctl daemon-reload && systemctl start opt.mount && systemctl start demo.service`);
+    await underWay('soak');
+    await lab.host.crash();
+    await lab.host.boot();
+    expect(await lab.facts()).toMatchObject({ current: '1.0.0', fallback: '', active: 'active', running: '1.0.0' });
+  });
+});
+
+describe('an operator', () => {
+  it('who stops the node in the soak wins: the old version is current, nobody starts it, nothing is quarantined [F086]', async () => {
+    await installed({ soak: '60s' });
+    await underWay('soak');
+    await lab.host.sh('systemctl stop demo.service');
+    expect(await lab.waitForEnd(2)).toBe('stopped-by-operator');
+    expect(await lab.facts()).toMatchObject({ current: '1.0.0', fallback: '', active: 'inactive', leftovers: '' });
+    expect(await lab.lastEnd()).not.toHaveProperty('quarantine');
+  });
+
+  it('who stops a node that exits 1 on SIGTERM wins as well', async () => {
+    await installed({ soak: '60s' });
+    await lab.publish('2.0.0', 'sulky');
+    await lab.updater('upgrade', '--no-wait');
+    await lab.host.waitFor('[ "$(readlink /opt/demo/current)" = versions/2.0.0 ] && curl -fs http://127.0.0.1:8080/');
+    await lab.host.sh('systemctl stop demo.service');
+    expect(await lab.waitForEnd(2)).toBe('stopped-by-operator');
+    const { active } = await lab.facts();
+    expect(active).toMatch(/^(inactive|failed)$/);
+  });
+
+  it('who restarts the node in the soak does not end it [P29]', async () => {
+    await installed({ soak: '5s' });
+    await underWay('soak');
+    await lab.host.sh('systemctl restart demo.service');
+    expect(await lab.waitForEnd(2)).toBe('committed');
+    expect(await lab.facts()).toEqual(committed('2.0.0'));
+  });
+
+  it('who asks for a rollback in the soak gets the old version at once, and the candidate stays away [P43]', async () => {
+    await installed({ soak: '60s' });
+    await underWay('soak');
+    const { status, stderr } = await lab.updater('rollback');
+    expect(status, stderr).toBe(0);
+    expect(await lab.facts()).toEqual(committed('1.0.0'));
+    expect(await lab.lastEnd()).toMatchObject({ quarantine: { version: '2.0.0', cause: 'operator' } });
+  });
+
+  it('can roll back after the commit, with and without --to, and is told when there is nothing to go back to [S1.28][F119][P43]', async () => {
+    await installed({ soak: '1s' });
+    expect((await lab.updater('rollback')).status).toBe(1);
+    await lab.publish('2.0.0');
+    await lab.updater('upgrade');
+    expect((await lab.updater('rollback')).status).toBe(0);
+    expect(await lab.facts()).toEqual(committed('1.0.0'));
+    // What was rolled back from does not come back by itself.
+    await lab.updater('upgrade');
+    expect((await lab.facts()).running).toBe('1.0.0');
+    expect((await lab.updater('rollback', '--to', '2.0.0')).status).toBe(0);
+    expect(await lab.facts()).toEqual(committed('2.0.0'));
+    expect((await lab.updater('rollback', '--to', '9.9.9')).status).toBe(1);
+  });
+
+  it('who asks twice at once gets one update and one "try again later" [F109][P38]', async () => {
+    await installed({ soak: '3s' });
+    await lab.publish('2.0.0');
+    const answers = await Promise.all([lab.updater('upgrade'), lab.updater('upgrade'), lab.updater('upgrade')]);
+    expect(answers.map((answer) => answer.status).sort()).toContain(0);
+    expect(answers.every(({ status }) => status === 0 || status === 75)).toBe(true);
+    expect((await lab.ledger()).filter(({ entry }) => entry.kind === 'opened').length).toBe(2);
+    expect(await lab.facts()).toEqual(committed('2.0.0'));
+  });
+
+  it('can type daemon-reload and daemon-reexec in the soak [F088]', async () => {
+    await installed({ soak: '4s' });
+    await underWay('soak');
+    await lab.host.sh('systemctl daemon-reload; systemctl daemon-reexec');
+    expect(await lab.waitForEnd(2)).toBe('committed');
+    expect(await lab.facts()).toEqual(committed('2.0.0'));
+  });
+});
