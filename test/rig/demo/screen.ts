@@ -1,8 +1,8 @@
 /** What the demo prints: headings, prompts with what is typed, the real output, and what each act claims and has checked. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { styleText, type InspectColor } from 'node:util';
+import type { Readable } from 'node:stream';
+import { styleText } from 'node:util';
 
 export interface Typed {
   readonly status: number;
@@ -21,8 +21,8 @@ export interface Screen {
 
 /** Claims that do not hold throw; nothing is printed any more once `signal` is aborted. */
 export function makeScreen(stream: NodeJS.WriteStream, signal: AbortSignal): Screen {
-  // styleText alone would colour a pipe when FORCE_COLOR says so, and so be it; a terminal may refuse by NO_COLOR.
-  const tone = (format: InspectColor | InspectColor[], text: string) => styleText(format, text, { stream });
+  // Looks at the stream and at NO_COLOR by itself.
+  const tone = (format: Parameters<typeof styleText>[0], text: string) => styleText(format, text, { stream });
   const print = (text: string) => {
     signal.throwIfAborted();
     stream.write(`${text}\n`);
@@ -41,7 +41,7 @@ export function makeScreen(stream: NodeJS.WriteStream, signal: AbortSignal): Scr
       const lines: string[] = [];
       const ended = once(program, 'close') as Promise<[number | null]>;
       if (program.stdout !== null) {
-        for await (const text of createInterface({ input: program.stdout })) {
+        for await (const text of wholeLines(program.stdout)) {
           lines.push(text);
           print(text);
         }
@@ -55,4 +55,20 @@ export function makeScreen(stream: NodeJS.WriteStream, signal: AbortSignal): Scr
       print(`${tone('green', '✓')} ${text}`);
     },
   };
+}
+
+/** As a terminal shows them in the end: what a carriage return overwrites is left out. */
+async function* wholeLines(stream: Readable): AsyncGenerator<string> {
+  stream.setEncoding('utf8');
+  let rest = '';
+  for await (const chunk of stream as AsyncIterable<string>) {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines.map(lastOverwritten);
+  }
+  if (rest !== '') yield lastOverwritten(rest);
+}
+
+function lastOverwritten(line: string): string {
+  return line.replace(/\r+$/, '').replace(/^.*\r/, '');
 }

@@ -60,7 +60,16 @@ export async function tarballOf(pin: Pin): Promise<Tarball> {
 /** Puts the program of a tarball at `place`. */
 export async function extractProgram(tarball: string, place: string): Promise<void> {
   await mkdir(place, { recursive: true });
-  await mustRun(['tar', '-xzf', tarball, '-C', place, '--no-same-owner', '--strip-components=2', 'package/bin/workerd']);
+  await mustRun([
+    'tar',
+    '-xzf',
+    tarball,
+    '-C',
+    place,
+    '--no-same-owner',
+    '--strip-components=2',
+    'package/bin/workerd',
+  ]);
 }
 
 async function download(spec: string, integrity: string, file: string): Promise<void> {
