@@ -78,6 +78,17 @@ async function settle(): Promise<void> {
   await calm();
 }
 
+async function openedSoFar(): Promise<number> {
+  return (await lab.ledger()).filter(({ entry }) => entry.kind === 'opened').length;
+}
+
+/** What the transaction was doing when it was interfered with; for the tally, which tells that every step was hit. */
+async function lastIntent(openedBefore: number): Promise<string> {
+  if ((await openedSoFar()) === openedBefore) return 'before it opened';
+  const last = (await lab.ledger()).findLast(({ entry }) => entry.kind === 'intent' || entry.kind === 'ended')?.entry;
+  return last?.kind === 'intent' ? last.state : 'after its end';
+}
+
 async function check(): Promise<void> {
   const facts = await lab.facts();
   const ledger = await lab.ledger();
@@ -95,21 +106,23 @@ async function check(): Promise<void> {
 
 describe('whatever happens to a transaction, and whenever', () => {
   it(`link, running version, ledger and leftovers agree, and the node is up, in each of ${cases(20)} races`, async () => {
-    const outcomes = new Map<string, number>();
+    const tally = new Map<string, number>();
+    const count = (what: string) => tally.set(what, (tally.get(what) ?? 0) + 1);
     for (let race = 1; race <= cases(20); race++) {
       const draw = random(race);
       const kind = pick(Object.keys(INTERFERENCE) as Interference[], draw);
       const delay = Math.floor(draw() * SPAN);
+      const before = await openedSoFar();
       await begin(draw);
       await lab.host.sh(`sleep ${(delay / 1000).toFixed(3)}; ${INTERFERENCE[kind]}`);
+      count(`hit ${await lastIntent(before)}`);
       await settle();
       await check().catch((error: unknown) => {
         throw new Error(`race ${race}: ${kind} after ${delay} ms`, { cause: error });
       });
-      const outcome = (await lab.lastEnd())?.outcome ?? 'none';
-      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+      count((await openedSoFar()) > before ? ((await lab.lastEnd())?.outcome ?? 'none') : 'no transaction');
     }
-    console.log(`races: ${JSON.stringify(Object.fromEntries(outcomes))}`);
+    console.log(`races: ${JSON.stringify(Object.fromEntries([...tally].sort()))}`);
   }, 3_600_000);
 
   it(`the host crashes and boots the committed version, in each of ${cases(10)} crashes`, async () => {
