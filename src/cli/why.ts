@@ -12,7 +12,7 @@ import type { Line } from './output.ts';
 import type { Format } from './report-error.ts';
 import { table } from './table.ts';
 import { ago, ahead, isoTime, moment } from './times.ts';
-import { viewTransactions } from './transactions.ts';
+import { viewTransactions, type TransactionView } from './transactions.ts';
 import { askUnits, TIMER, type Units } from './units.ts';
 
 export interface WhyReport {
@@ -48,7 +48,7 @@ export async function why(command: CommandOf<'why'>, format: Format, host: Host)
 export function reportWhy(facts: NodeFacts, units: Units): WhyReport {
   const { check, links, ledger, node } = facts;
   const gates = gatesNow(facts);
-  const last = viewTransactions(ledger.records).findLast(({ failure }) => failure !== undefined);
+  const last = lastFailed(viewTransactions(ledger.records));
   const next = units.known ? units.units.get(TIMER)?.next : undefined;
   return {
     schema: 1,
@@ -71,6 +71,13 @@ export function reportWhy(facts: NodeFacts, units: Units): WhyReport {
       : { lastFailure: { ...last.failure, version: last.to, at: isoTime(last.ended ?? last.opened) } }),
     ...(next === undefined ? {} : { nextRun: isoTime(next) }),
   };
+}
+
+/** A version that was committed after it had failed is nothing to worry about any more: it runs, or has run. */
+function lastFailed(all: readonly TransactionView[]): TransactionView | undefined {
+  const at = all.findLastIndex(({ failure }) => failure !== undefined);
+  const last = all[at];
+  return all.slice(at + 1).some(({ to, outcome }) => to === last?.to && outcome === 'committed') ? undefined : last;
 }
 
 /** The gates of the last look, but for the two that this host itself may have closed or opened since. */

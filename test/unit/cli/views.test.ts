@@ -5,7 +5,7 @@ import { viewTransactions } from '../../../src/cli/transactions.ts';
 import { reportVersions, versionsLines } from '../../../src/cli/versions.ts';
 import { reportWhy, whyLines } from '../../../src/cli/why.ts';
 import type { CheckState } from '../../../src/machine/state-files.ts';
-import { committed, NODE, recordsOf, rolledBack, v } from './ledger.ts';
+import { committed, NODE, recordsOf, rolledBack, upgrade, v } from './ledger.ts';
 import { BAD, CHECK, facts, INSTALL, NOW, STORY, text, units, UPGRADE } from './story.ts';
 
 describe('why', () => {
@@ -80,6 +80,14 @@ describe('why', () => {
         "state": "rolled back",
       }
     `);
+  });
+
+  it('says nothing of a failure after which the same version was committed', () => {
+    const again = committed(upgrade('t3', '2.0.0', '3.0.0'));
+    expect(reportWhy(facts(STORY), units()).lastFailure).toMatchObject({ version: '3.0.0' });
+    expect(reportWhy(facts([...STORY, ...again]), units()).lastFailure).toBeUndefined();
+    const other = committed(upgrade('t3', '2.0.0', '4.0.0'));
+    expect(reportWhy(facts([...STORY, ...other]), units()).lastFailure).toMatchObject({ version: '3.0.0' });
   });
 
   it('sees what this host learnt after the last look: a release that failed since is blocked', () => {
