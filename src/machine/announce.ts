@@ -19,19 +19,19 @@ export interface Ended {
   readonly quarantine: Quarantine | undefined;
 }
 
-/** The milestone that an operator searches the journal for. */
+/** The milestone that an operator searches the journal for; the log writes its fields as NODE_UPDATER_NODE and so on. */
 export async function announce(ended: Ended, context: MachineContext): Promise<void> {
   const { transaction, outcome, failure, quarantine } = ended;
   const id = failure === undefined ? MESSAGE_IDS[outcome] : CODES[failure.code].messageId;
   await context.log.milestone(id, describeEnding(ended), {
-    NODE_UPDATER_NODE: context.settings.node,
-    NODE_UPDATER_TRANSACTION: transaction.id,
-    NODE_UPDATER_ACTION: transaction.action,
-    NODE_UPDATER_FROM: transaction.from,
-    NODE_UPDATER_TO: transaction.to,
-    NODE_UPDATER_OUTCOME: outcome,
-    NODE_UPDATER_CODE: failure?.code,
-    NODE_UPDATER_QUARANTINED: quarantine?.version,
+    node: context.settings.node,
+    transaction: transaction.id,
+    action: transaction.action,
+    from: transaction.from,
+    to: transaction.to,
+    outcome: outcome,
+    code: failure?.code,
+    quarantined: quarantine?.version,
   });
 }
 

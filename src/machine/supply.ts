@@ -41,12 +41,22 @@ export async function fetchArtifact(transaction: Transaction, context: MachineCo
 
 /** Copies the archive out of the fetch room's reach, once, and believes only that copy: size, digest, signature. */
 export async function verifyArtifact(transaction: Transaction, context: MachineContext): Promise<Answer> {
-  const { version, artifact, digest } = wanted(transaction);
-  const { layout, settings } = context;
-  if (await isStaged(layout, version, digest)) return ALREADY;
-  const names = spoolNames(version);
+  const { version, digest } = wanted(transaction);
+  if (await isStaged(context.layout, version, digest)) return ALREADY;
   const copy = copyPath(context);
   await context.files.remove(copy);
+  try {
+    return await verifyCopy(copy, transaction, context);
+  } catch (error) {
+    await context.files.remove(copy);
+    throw error;
+  }
+}
+
+async function verifyCopy(copy: string, transaction: Transaction, context: MachineContext): Promise<Answer> {
+  const { version, artifact, digest } = wanted(transaction);
+  const { layout, settings } = context;
+  const names = spoolNames(version);
   const taken = takeCopy({ directory: layout.cache, name: names.archive, limit: artifact.size }, copy);
   const { size, sha256 } = await context.heartbeat.during(taken);
   if (size !== artifact.size)
@@ -70,11 +80,14 @@ export async function stageArtifact(transaction: Transaction, context: MachineCo
     heartbeat.beat();
   };
   const { entries, unpackedSize } = artifact;
-  const inventory = await readHeaders(copy, { entries, unpackedSize }, beat);
-  const release = { version, digest, entries, unpackedSize, binary: context.settings.binary };
-  const staged = stageRelease(release, (directory) => unpack(copy, inventory, directory, beat), layout, files);
-  await heartbeat.during(staged);
-  await files.remove(copy);
+  try {
+    const inventory = await readHeaders(copy, { entries, unpackedSize }, beat);
+    const release = { version, digest, entries, unpackedSize, binary: context.settings.binary };
+    const staged = stageRelease(release, (directory) => unpack(copy, inventory, directory, beat), layout, files);
+    await heartbeat.during(staged);
+  } finally {
+    await files.remove(copy);
+  }
   await pruneCache(context);
   return { event: 'ok', facts: { entries, bytes: unpackedSize } };
 }

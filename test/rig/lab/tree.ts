@@ -21,6 +21,8 @@ export type Behaviour =
   | 'silent'
   /** Is staged as what it should be, and says another version once it is current. */
   | 'liar'
+  /** Never answers the question for its version. */
+  | 'mute'
   /** Cannot be executed. */
   | 'broken';
 
@@ -38,10 +40,11 @@ export async function makeTree(directory: string, version: string, behaviour: Be
 
 function launcher(behaviour: Behaviour): string {
   const lie = behaviour === 'liar' ? 'case $0 in */current/*) echo "demod 0.0.1"; exit;; esac;' : '';
+  const ask = behaviour === 'mute' ? 'exec sleep 600;' : '';
   const run = behaviour === 'broken' ? 'exit 203' : 'exec /usr/lib/node-autoupdate/node "$share/demod.mjs"';
   return `#!/bin/sh
 share=$(dirname "$(readlink -f "$0")")/../share
-case \${1-} in --version) ${lie} echo "demod $(cat "$share/version")"; exit;; esac
+case \${1-} in --version) ${ask}${lie} echo "demod $(cat "$share/version")"; exit;; esac
 ${run}
 `;
 }

@@ -1,0 +1,169 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { makeLab, type Lab } from '../rig/lab/lab.ts';
+
+let lab: Lab;
+afterEach(() => lab[Symbol.asyncDispose]());
+
+async function installed(): Promise<void> {
+  lab = await makeLab();
+  await lab.configure({ soak: '1s' });
+  await lab.publish('1.0.0');
+  const { status, stderr } = await lab.updater('upgrade');
+  expect(status, stderr).toBe(0);
+}
+
+const runs = (version: string) => ({
+  current: version,
+  fallback: '',
+  active: 'active',
+  running: version,
+  leftovers: '',
+});
+
+/** Changes one byte in the middle of a published archive. */
+async function damage(version: string): Promise<void> {
+  const path = lab.host.path(`/srv/releases/releases/${version}/demo-${version}-linux-amd64-gnu.tar`);
+  const bytes = await readFile(path);
+  const at = Math.floor(bytes.length / 2);
+  bytes[at] = (bytes[at] ?? 0) ^ 1;
+  await writeFile(path, bytes);
+}
+
+describe('what cannot be had or believed', () => {
+  it('changes nothing: a damaged archive is refused before anything is staged, linked or stopped [P11][P36]', async () => {
+    await installed();
+    const pid = await lab.host.sh('systemctl show -P MainPID demo.service');
+    await lab.publish('2.0.0');
+    await damage('2.0.0');
+    expect((await lab.updater('upgrade')).status).toBe(5);
+    expect(await lab.lastEnd()).toMatchObject({ outcome: 'unchanged', failure: { code: 'TRUST_DIGEST' } });
+    expect(await lab.facts()).toEqual(runs('1.0.0'));
+    expect(await lab.host.sh('ls -A /opt/demo/versions')).not.toContain('2.0.0');
+    expect(await lab.host.sh('ls -A /var/lib/node-updater/demo/incoming')).toBe('');
+    expect(await lab.host.sh('systemctl show -P MainPID demo.service')).toBe(pid);
+  });
+
+  it('never quarantines: the same release is taken once the mirror is well again [S1.10][S1.12][S1.13]', async () => {
+    await installed();
+    await lab.publish('2.0.0');
+    await lab.host.sh('systemctl stop releases.service');
+    const refused = await lab.updater('upgrade');
+    expect(refused.status, refused.stderr).toBe(75);
+    expect(refused.stderr).toContain('127.0.0.1:7000');
+    expect(await lab.host.sh('systemctl show -P Result node-updater@demo.service')).toBe('success');
+    await lab.host.sh('systemctl start releases.service');
+    expect((await lab.updater('upgrade')).status).toBe(0);
+    expect(await lab.facts()).toEqual(runs('2.0.0'));
+  });
+
+  it('is found before the stop when /opt is read-only [S1.19]', async () => {
+    await installed();
+    const pid = await lab.host.sh('systemctl show -P MainPID demo.service');
+    await lab.publish('2.0.0');
+    await lab.host.sh('mount --bind /opt /opt && mount -o remount,bind,ro /opt');
+    expect((await lab.updater('upgrade')).status).toBe(75);
+    expect(await lab.lastEnd()).toMatchObject({ outcome: 'unchanged', failure: { code: 'DISK_READ_ONLY' } });
+    expect(await lab.host.sh('systemctl show -P MainPID demo.service')).toBe(pid);
+    await lab.host.sh('umount /opt');
+    expect((await lab.updater('upgrade')).status).toBe(0);
+    expect(await lab.facts()).toEqual(runs('2.0.0'));
+  });
+
+  it('is refused when a rollback’s version directory is gone [P33]', async () => {
+    await installed();
+    await lab.publish('2.0.0');
+    await lab.updater('upgrade');
+    await lab.host.sh('rm -r /opt/demo/versions/1.0.0');
+    const { status, stderr } = await lab.updater('rollback');
+    expect(status).toBe(1);
+    expect(stderr).toContain('1.0.0 is not staged on this host');
+    expect(await lab.facts()).toEqual(runs('2.0.0'));
+  });
+});
+
+describe('systemd is the supervisor', () => {
+  it('the node is systemd’s child, in its own journal, before and after an update [S1.5][S1.6][S1.34][S1.50][S3.56][S3.57]', async () => {
+    await installed();
+    await lab.publish('2.0.0');
+    await lab.updater('upgrade');
+    const parent = await lab.host.sh('ps -o ppid= -p "$(systemctl show -P MainPID demo.service)"');
+    expect(parent.trim()).toBe('1');
+    await lab.host.sh('systemctl kill --signal=KILL demo.service');
+    await lab.host.waitFor(
+      '[ "$(systemctl show -P NRestarts demo.service)" = 1 ] && systemctl is-active --quiet demo.service',
+    );
+    expect(await lab.host.sh('systemctl show -P StandardOutput demo.service')).toBe('journal');
+  });
+
+  it('what an update did stands in the journal, found by MESSAGE_ID and by fields', async () => {
+    await installed();
+    await lab.publish('2.0.0', 'crash 300');
+    await lab.updater('upgrade');
+    const found = await lab.host.journal('-o', 'json', 'NODE_UPDATER_OUTCOME=rolled-back');
+    expect(JSON.parse(found.trim().split('\n').at(-1) ?? '{}')).toMatchObject({
+      NODE_UPDATER_NODE: 'demo',
+      NODE_UPDATER_FROM: '1.0.0',
+      NODE_UPDATER_TO: '2.0.0',
+      NODE_UPDATER_CODE: 'GATE_EXITED',
+      MESSAGE_ID: expect.stringMatching(/^[0-9a-f]{32}$/) as string,
+    });
+    expect(await lab.host.journal('-u', 'node-updater@demo.service', '-o', 'cat')).toContain('was put back to 1.0.0');
+  });
+
+  it('nothing of ours runs between two checks, and no Node starts at boot with nothing open', async () => {
+    await installed();
+    const ours = `ps -eo args | grep -c '^/usr/lib/node-autoupdate/node .*main.mjs' || true`;
+    expect(await lab.host.sh(ours)).toBe('0');
+    await lab.host.reboot();
+    expect(await lab.host.sh(ours)).toBe('0');
+    for (const unit of ['node-updater@demo', 'node-updater-boot@demo', 'node-updater-revert@demo']) {
+      expect(await lab.host.sh(`systemctl show -P ExecMainStartTimestampMonotonic ${unit}.service`)).toBe('0');
+    }
+    expect(await lab.host.sh('systemctl is-active node-updater.timer')).toBe('active');
+  });
+
+  it('a run with nothing open and nothing asked for changes nothing, nor does the fallback [P50]', async () => {
+    await installed();
+    const before = await lab.ledger();
+    await lab.host.sh('systemctl start node-updater@demo.service node-updater-revert@demo.service');
+    expect(await lab.ledger()).toEqual(before);
+    expect(await lab.facts()).toEqual(runs('1.0.0'));
+  });
+
+  it('the version before stays on the disk after a commit, and after a rollback the one rolled back from [S1.21][P10]', async () => {
+    await installed();
+    await lab.publish('2.0.0');
+    await lab.updater('upgrade');
+    await lab.updater('rollback');
+    const versions = (await lab.host.sh('ls /opt/demo/versions')).split('\n');
+    expect(versions).toEqual(['1.0.0', '2.0.0']);
+    expect((await lab.updater('versions')).stdout).toMatch(/2\.0\.0.*quarantine/);
+  });
+});
+
+describe('rooms', () => {
+  it('the binary is asked for its version as the node’s user, with no capability and a limit in time [S3.59]', async () => {
+    await installed();
+    const property = (name: string) => lab.host.sh(`systemctl show -P ${name} node-updater-probe@demo.service`);
+    expect(await property('User')).toBe('demo');
+    expect(await property('CapabilityBoundingSet')).toBe('');
+    expect(await property('IPAddressDeny')).toContain('0.0.0.0/0');
+    // A candidate whose --version never ends is given up before anything is stopped.
+    await lab.publish('2.0.0', 'mute');
+    expect((await lab.updater('upgrade')).status).toBe(1);
+    expect(await lab.lastEnd()).toMatchObject({ outcome: 'unchanged', failure: { code: 'GATE_VERSION' } });
+    expect(await lab.facts()).toEqual(runs('1.0.0'));
+    expect(await lab.host.sh('pgrep -u demo -f sleep || echo none')).toBe('none');
+  });
+
+  it('who may not act is told so, and looking needs no right', async () => {
+    await installed();
+    const status = await lab.host.run(['node-updater', 'status'], { user: 'nobody' });
+    expect(status.status, status.stderr).toBe(0);
+    expect(status.stdout).toContain('1.0.0');
+    const upgrade = await lab.host.run(['node-updater', 'upgrade'], { user: 'nobody' });
+    expect(upgrade.status).toBe(77);
+    expect(upgrade.stderr).toContain('sudo node-updater upgrade');
+  });
+});
