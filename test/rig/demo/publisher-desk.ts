@@ -1,9 +1,9 @@
 /** The publisher's desk: a directory with a key of its own in a throwaway GNUPGHOME, and the commands that he types in it. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run } from '../container/process.ts';
+import { ended, isUp, run } from '../container/process.ts';
 import type { Screen, Typed } from './screen.ts';
 
 export interface Desk extends AsyncDisposable {
@@ -31,22 +31,34 @@ export async function makeDesk(screen: Screen, cdn: string): Promise<Desk> {
     CDN: cdn,
   };
   await installCommand(bin);
+  const running = new Set<ChildProcess>();
   return {
     directory,
     async type(line) {
       const child = spawn('timeout', ['120', 'sh', '-c', `exec 2>&1\n${line}`], {
         ...{ cwd: directory, env },
         stdio: ['ignore', 'pipe', 'inherit'],
+        // A process group of its own, which can be ended whole: what goes on writing would keep the directory alive.
+        detached: true,
       });
+      running.add(child);
+      child.once('exit', () => running.delete(child));
       const typed = await screen.type('publisher$', line, child);
       if (typed.status !== 0) throw new Error(`the publisher's command failed: ${line}`);
       return typed;
     },
     async [Symbol.asyncDispose]() {
+      await Promise.all([...running].map(endGroup));
       await run(['env', `GNUPGHOME=${gnupg}`, 'gpgconf', '--kill', 'all']);
       await rm(root, { recursive: true, force: true });
     },
   };
+}
+
+async function endGroup(child: ChildProcess): Promise<void> {
+  const gone = ended(child);
+  if (child.pid !== undefined && isUp(child)) process.kill(-child.pid, 'SIGKILL');
+  await gone;
 }
 
 /** `node-updater` as the package installs it: the same bundle on the same Node. */
