@@ -35,7 +35,11 @@ const host: Host = {
   clock: () => hostClock(env['NODE_UPDATER_BOOT_ID']),
   files: async () => (await import('./host/files.ts')).durableFiles(run),
   log: async (level) => (await import('./host/log.ts')).makeLog({ level, descriptor: 2, style, run }),
-  bus: async (log) => (await import('./host/bus.ts')).connectSystemBus({ log }),
+  bus: async (log) => {
+    const { connectSystemBus } = await import('./host/bus.ts');
+    const { enduringBus } = await import('./host/bus-again.ts');
+    return enduringBus(await connectSystemBus({ log }), () => connectSystemBus({ log }), hostClock());
+  },
   lock: async (path, holder) => (await import('./host/lock.ts')).takeLock(path, holder, run),
   heartbeat: async (timeout, log) => {
     const { makeNotify } = await import('./host/notify.ts');

@@ -103,6 +103,9 @@ async function finish(leg: Leg, ledger: Ledger, context: MachineContext): Promis
     context.log.error(`${transaction.to} is not committed: ${reason}. systemd puts the version before back`);
     return 'yield';
   }
+  if (rest === 'committed' && failure !== undefined) {
+    context.log.warn(`${transaction.to} is committed, but its probation was not cleaned up: ${failure.message}`);
+  }
   const asked = rest === 'committed' ? undefined : leg.asked;
   return conclude(transaction, { state: rest, failure, asked }, ledger, context);
 }

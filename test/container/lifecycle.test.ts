@@ -23,7 +23,7 @@ const committed = (version: string) => ({
 });
 
 describe('a first installation', () => {
-  it('generates the unit, starts it, commits, and starts it at boot without a login [S1.3][S1.33][S1.42][S1.43]', async () => {
+  it('generates the unit, starts it, commits, and starts it at boot without a login, where there is no Docker [S1.3][S1.33][S2.1][S2.2][S1.42][S1.43]', async () => {
     await installed({ more: 'memory_max = "512M"\ncpu_quota = "80%"\n' });
     expect(await lab.facts()).toEqual(committed('1.0.0'));
     expect(await lab.host.sh('systemctl is-enabled demo.service')).toBe('enabled');
@@ -46,7 +46,7 @@ describe('a first installation', () => {
 });
 
 describe('an upgrade', () => {
-  it('activates and commits the newer release [S1.4][S1.11][S1.17][S1.23][S1.53][S1.54][P1][P2]', async () => {
+  it('activates and commits the newer release, seen from outside on a booted host [S1.59][S3.53][S3.54][S3.55][S1.4][S1.11][S1.17][S1.23][S1.53][S1.54][P1][P2]', async () => {
     await installed({ soak: '1s' });
     await lab.publish('2.0.0');
     const { status, stderr } = await lab.updater('upgrade');
@@ -55,7 +55,7 @@ describe('an upgrade', () => {
     expect((await lab.lastEnd())?.outcome).toBe('committed');
   });
 
-  it('runs unattended from the timer’s service [S1.1][S1.49][S1.57]', async () => {
+  it('runs unattended from the timer’s service [S3.32][S1.1][S1.49][S1.57]', async () => {
     await installed({ soak: '1s' });
     await lab.publish('2.0.0');
     await lab.host.sh('rm /var/lib/node-updater/demo/check.json; systemctl start node-updater.service');
@@ -80,7 +80,7 @@ describe('an upgrade', () => {
     { behaviour: 'liar', code: 'GATE_VERSION', title: 'that reports another version once it is current [F095]' },
     { behaviour: 'broken', code: 'GATE_EXITED', title: 'that does not run at all [S1.18]' },
   ])(
-    'to a version $title ends with the old version running, the cause recorded, the version quarantined, a later one taken [S1.25][S1.28]',
+    'to a version $title ends with the old version running, the cause recorded, the version quarantined, a later one taken [S1.25][S1.28][S3.31][S3.35][S3.37][S3.39][S3.40][P12][P35]',
     async ({ behaviour, code, changes }) => {
       await installed({ soak: '2s', ...changes });
       await lab.publish('2.0.0', behaviour);
@@ -100,7 +100,7 @@ describe('an upgrade', () => {
     },
   );
 
-  it('to a version that never says READY ends with the old version running [F085]', async () => {
+  it('to a version that never says READY ends with the old version running [F085][S3.36]', async () => {
     await installed({ soak: '1s' });
     // The old version does not notify either: only the candidate is started with the new type.
     await lab.configure({ soak: '1s', type: 'notify', startTimeout: '3s' });

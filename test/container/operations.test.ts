@@ -13,6 +13,10 @@ async function installed(): Promise<void> {
   expect(status, stderr).toBe(0);
 }
 
+interface Status {
+  readonly nodes: readonly { readonly state: string; readonly current: string }[];
+}
+
 const runs = (version: string) => ({
   current: version,
   fallback: '',
@@ -121,6 +125,27 @@ describe('systemd is the supervisor', () => {
       expect(await lab.host.sh(`systemctl show -P ExecMainStartTimestampMonotonic ${unit}.service`)).toBe('0');
     }
     expect(await lab.host.sh('systemctl is-active node-updater.timer')).toBe('active');
+  });
+
+  it('nothing of ours listens on a port [S1.8][S2.3]', async () => {
+    await installed();
+    const ports = await lab.host.sh(`ss -Htln | awk '{ print $4 }' | sort`);
+    expect(ports.split('\n')).toEqual(['127.0.0.1:7000', '127.0.0.1:8080']);
+  });
+
+  it('a program can follow an update by asking for its status again and again [S3.42]', async () => {
+    await installed();
+    await lab.configure({ soak: '3s' });
+    await lab.publish('2.0.0');
+    await lab.updater('upgrade', '--no-wait');
+    const states = new Set<string>();
+    for (let last = ''; last !== 'committed 2.0.0'; states.add(last)) {
+      const { nodes } = JSON.parse((await lab.updater('status', '--json')).stdout) as Status;
+      last = `${nodes[0]?.state ?? ''} ${nodes[0]?.current ?? ''}`;
+    }
+    expect([...states]).toContain('on-probation 2.0.0');
+    const { nodes } = JSON.parse((await lab.updater('status', '--json')).stdout) as Status;
+    expect(nodes[0]).toMatchObject({ node: 'demo', current: '2.0.0' });
   });
 
   it('a run with nothing open and nothing asked for changes nothing, nor does the fallback [P50]', async () => {

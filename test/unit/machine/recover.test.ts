@@ -67,7 +67,7 @@ describe('#judge', () => {
     expect(judge(open(upgrade, 'arm'), { current: v('1'), fallback: undefined })).toBe('untouched');
   });
 
-  it('calls it committed when the candidate is current and nothing is armed', () => {
+  it('calls it committed when the candidate is current and nothing is armed [P9]', () => {
     expect(judge(open(upgrade, 'commit'), { current: v('2'), fallback: undefined })).toBe('committed');
   });
 
