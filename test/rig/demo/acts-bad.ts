@@ -5,7 +5,10 @@ import { claimEnded, claimRuns, now, publish, sayOutages, type Program, type Sta
 const REVERT = 'node-updater-revert@workerd.service';
 const BOOT = 'node-updater-boot@workerd.service';
 const TRANSACTION = 'node-updater@workerd.service';
-const OURS = [TRANSACTION, 'node-updater.service', 'node-updater-probe@workerd.service'];
+const OURS = [
+  ...['node-updater.service', TRANSACTION, REVERT],
+  ...['node-updater-fetch@workerd.service', 'node-updater-probe@workerd.service'],
+];
 
 /** How many transactions have ended. */
 async function count({ host }: Stage): Promise<number> {
@@ -84,7 +87,7 @@ export async function killed(stage: Stage, program: Program, version: string, co
     'it was killed between the stop of the node and its start',
     reached?.kind === 'intent' && reached.state === 'start' && (await putBackBySystemd(stage)),
   );
-  await host.container.sh(`! test -e /run/saboteur; rm ${SABOTEUR}; systemctl daemon-reload`);
+  await host.container.sh(`test ! -e /run/saboteur; rm ${SABOTEUR}; systemctl daemon-reload`);
   claimEnded(stage, ended, version, 'ACTIVATE_INTERRUPTED');
   await claimRuns(stage, committed);
   const worst = await sayOutages(stage);
