@@ -16,7 +16,13 @@ export interface HeaderBlock {
 const SLASH = Buffer.from('/');
 
 export function isZeroBlock(block: Buffer): boolean {
-  return block.every((byte) => byte === 0);
+  return areZeros(block, 0);
+}
+
+/** A loop, because this runs over every header of an archive twice, and a callback for each byte is what shows there. */
+function areZeros(bytes: Buffer, from: number): boolean {
+  for (let at = from; at < bytes.length; at++) if (bytes[at] !== 0) return false;
+  return true;
 }
 
 export function decodeBlock(block: Buffer): HeaderBlock {
@@ -50,7 +56,7 @@ function text(block: Buffer, at: number, length: number): Buffer {
   const field = block.subarray(at, at + length);
   const nul = field.indexOf(0);
   if (nul < 0) return field;
-  if (field.subarray(nul).some((byte) => byte !== 0)) throw malformed('a header hides bytes behind a name');
+  if (!areZeros(field, nul)) throw malformed('a header hides bytes behind a name');
   return field.subarray(0, nul);
 }
 

@@ -3,34 +3,29 @@
  *
  * Threat: the file's digest was verified, its contents were not. A stream that two tools end at different places (a second
  * gzip member or zstd frame, bytes after the end) shows one archive to who inspects it and another to who unpacks it,
- * so there is one stream, it ends where the file ends, and what it says of its length is true. Memory is the chunk
+ * so there is one stream, it ends where the file ends, and what it says of its length is true. Memory is the piece
  * size and the decoder's window, at most 128 MiB for zstd --long=27, 32 KiB for gzip.
  */
-import { constants, createReadStream } from 'node:fs';
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
 import { crc32, createInflateRaw, createZstdDecompress, constants as zlib } from 'node:zlib';
-import type { InflateRaw, ZstdDecompress } from 'node:zlib';
 import { diskError, errnoOf, UpdaterError } from '../errors.ts';
+import { decoderOn, type Decoder } from './decoder.ts';
 import { malformed, unsupported } from './refusal.ts';
 import { WINDOW_LOG_MAX, zstdFrameEnd } from './zstd-frame.ts';
 
-// Small pieces keep the peak flat: what is read and decompressed is garbage at once, and larger pieces pile up before it is collected.
-const READ_SIZE = 64 * 1024;
-const CHUNK_SIZE = 64 * 1024;
+const READ_SIZE = 128 * 1024;
 const GZIP_TRAILER = 8;
 const REPACK = 'Pack it as .tar.gz or .tar.zst.';
 
-type Decoder = InflateRaw | ZstdDecompress;
 interface Source {
-  readonly path: string;
   readonly file: FileHandle;
   readonly size: number;
   readonly head: Buffer;
 }
 
-/** The bytes of the tar archive in `path`, in chunks. Rejects with ARTIFACT_ errors, DISK_ when reading fails. */
+/** The bytes of the tar archive in `path`, in pieces that are only valid until the next is asked for. Rejects with ARTIFACT_ errors, DISK_ when reading fails. */
 export async function* readTar(path: string): AsyncGenerator<Buffer, void, undefined> {
   try {
     await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -38,7 +33,7 @@ export async function* readTar(path: string): AsyncGenerator<Buffer, void, undef
     const head = Buffer.alloc(Math.min(size, 64 * 1024));
     await file.read(head, 0, head.length, 0);
     if (size === 0) throw malformed('it is empty');
-    yield* decoded({ path, file, size, head });
+    yield* decoded({ file, size, head });
   } catch (error) {
     throw error instanceof UpdaterError ? error : fromSystem(error, path);
   }
@@ -54,25 +49,22 @@ function decoded(source: Source): AsyncGenerator<Buffer, void, undefined> {
   return plain(source);
 }
 
-async function* plain({ path, size }: Source): AsyncGenerator<Buffer, void, undefined> {
-  yield* section(path, 0, size);
+function plain(source: Source): AsyncGenerator<Buffer, void, undefined> {
+  return section(source, 0, source.size);
 }
 
 /** One gzip member (RFC 1952). Raw inflate, because gunzip joins members and leaves out zero padding in silence. */
-async function* gunzip({ path, file, size, head }: Source): AsyncGenerator<Buffer, void, undefined> {
+async function* gunzip(source: Source): AsyncGenerator<Buffer, void, undefined> {
+  const { file, size, head } = source;
   const start = gzipHeaderLength(head);
   const end = size - GZIP_TRAILER;
   if (end <= start) throw malformed('it is cut short');
   let sum = 0;
   let length = 0;
-  for await (const chunk of through(
-    section(path, start, end),
-    createInflateRaw({ chunkSize: CHUNK_SIZE }),
-    end - start,
-  )) {
-    sum = crc32(chunk, sum);
-    length += chunk.length;
-    yield chunk;
+  for await (const piece of through(section(source, start, end), decoderOn(createInflateRaw(), zlib.Z_FINISH))) {
+    sum = crc32(piece, sum);
+    length += piece.length;
+    yield piece;
   }
   const trailer = Buffer.alloc(GZIP_TRAILER);
   await file.read(trailer, 0, GZIP_TRAILER, end);
@@ -99,29 +91,29 @@ function afterNul(head: Buffer, from: number): number {
 }
 
 /** One zstd frame with content (RFC 8878). The decoder alone would take a cut frame for a whole one. */
-async function* unzstd({ path, file, size }: Source): AsyncGenerator<Buffer, void, undefined> {
-  const end = await zstdFrameEnd(file, size);
+async function* unzstd(source: Source): AsyncGenerator<Buffer, void, undefined> {
+  const end = await zstdFrameEnd(source.file, source.size);
   const params = { [zlib.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX };
-  yield* through(section(path, 0, end), createZstdDecompress({ chunkSize: CHUNK_SIZE, params }), end);
+  yield* through(section(source, 0, end), decoderOn(createZstdDecompress({ params }), zlib.ZSTD_e_end));
 }
 
-async function* through(source: Readable, decoder: Decoder, expected: number): AsyncGenerator<Buffer, void, undefined> {
-  source.on('error', (error) => decoder.destroy(error));
-  source.pipe(decoder);
+async function* through(pieces: AsyncGenerator<Buffer>, decoder: Decoder): AsyncGenerator<Buffer, void, undefined> {
   try {
-    for await (const chunk of decoder as AsyncIterable<Buffer>) yield chunk;
+    for await (const piece of pieces) yield* decoder.decode(piece);
+    decoder.end();
   } finally {
-    source.destroy();
-    decoder.destroy();
+    decoder.close();
   }
-  if (decoder.bytesWritten !== expected) throw malformed('something follows the end of its compressed stream');
 }
 
-/** The path is opened again: it is in a directory of our own, and a stream that owns its descriptor closes it cleanly. */
-function section(path: string, start: number, end: number): Readable {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW;
-  // The typings know flags as text only.
-  return createReadStream(path, { flags: flags as unknown as string, start, end: end - 1, highWaterMark: READ_SIZE });
+async function* section({ file }: Source, start: number, end: number): AsyncGenerator<Buffer, void, undefined> {
+  const buffer = Buffer.allocUnsafeSlow(READ_SIZE);
+  for (let at = start; at < end;) {
+    const { bytesRead } = await file.read(buffer, 0, Math.min(READ_SIZE, end - at), at);
+    if (bytesRead === 0) throw malformed('it is cut short');
+    at += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
 }
 
 function startsWith(head: Buffer, ...magic: number[]): boolean {

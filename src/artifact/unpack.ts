@@ -129,7 +129,19 @@ function writeAll(fd: number, bytes: Buffer, path: string): void {
 }
 
 function checkSame(entry: Entry, expected: Entry | undefined): void {
-  if (expected === undefined || JSON.stringify(entry) !== JSON.stringify(expected)) throw changed(entry.path);
+  if (expected === undefined || !isSame(entry, expected)) throw changed(entry.path);
+}
+
+function isSame(a: Entry, b: Entry): boolean {
+  if (a.path !== b.path) return false;
+  switch (a.kind) {
+    case 'file':
+      return b.kind === 'file' && a.size === b.size && a.mode === b.mode;
+    case 'link':
+      return b.kind === 'link' && a.target === b.target;
+    case 'directory':
+      return b.kind === 'directory';
+  }
 }
 
 function changed(path?: string): UpdaterError {
