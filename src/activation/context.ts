@@ -1,5 +1,5 @@
 import type { NodeLayout } from '../layout.ts';
-import type { Clock, Files, Heartbeat, Log, SystemBus } from '../host/ports.ts';
+import type { Clock, Files, Heartbeat, Log, Run, SystemBus } from '../host/ports.ts';
 import type { NodeSettings } from '../settings.ts';
 
 /** What every step that changes the host is given. */
@@ -11,6 +11,7 @@ export interface ActivationContext {
   readonly files: Files;
   readonly clock: Clock;
   readonly bus: SystemBus;
+  readonly run: Run;
   readonly log: Log;
   readonly heartbeat: Heartbeat;
 }

@@ -41,6 +41,8 @@ export function judgeUnit(facts: UnitFacts, baseline: Baseline): Verdict {
       // A node that its socket starts may rest; its probes wake it.
       return facts.triggeredBy.length > 0 ? { kind: 'holds' } : operator(`${unit} was stopped by its operator`);
     case 'failed':
+      // A restart that had to kill the process passes through here as well.
+      if (facts.job !== 0) return { kind: 'waiting' };
       return judgeFailed(facts, service);
     default:
       // activating, deactivating, reloading: on its way to one of the above.

@@ -3,6 +3,7 @@ import { UpdaterError, type ErrorCode } from '../errors.ts';
 import type { UnitFacts } from '../host/ports.ts';
 import { versionPath } from '../layout.ts';
 import type { Version } from '../release.ts';
+import { checkAccount } from './account.ts';
 import type { ActivationContext } from './context.ts';
 import { ensureUnits } from './ensure-units.ts';
 import { readLinks } from './links.ts';
@@ -19,7 +20,8 @@ export async function preflight(
   transition: { from: Version | undefined; to: Version; action: 'install' | 'upgrade' | 'rollback' },
   context: ActivationContext,
 ): Promise<Ready> {
-  const { bus, layout, unit } = context;
+  const { bus, layout, settings, unit } = context;
+  if (settings.unit !== undefined) await checkAccount(settings.unit, settings.file, context.run);
   await ensureUnits(context);
   await checkFallbackUnits(context);
   const facts = await bus.facts(unit);
@@ -34,7 +36,7 @@ export async function preflight(
   }
   const directory = versionPath(layout, transition.to);
   if (!(await isDirectory(directory))) throw refuse('POLICY_NO_TARGET', `${directory} is not there`);
-  await checkVersion(`${directory}/${context.settings.binary}`, transition.to, context);
+  await checkVersion(`${directory}/${settings.binary}`, transition.to, context);
   return readiness(facts, transition.action);
 }
 

@@ -1,5 +1,5 @@
 import { unreachable } from '../errors.ts';
-import { describeEnding } from '../machine/announce.ts';
+import { describeEnding, describeStep } from '../machine/announce.ts';
 import type { Entry, LedgerRecord } from '../machine/record.ts';
 import type { Transaction, Working } from '../machine/state.ts';
 import type { Line } from './output.ts';
@@ -26,7 +26,7 @@ function narrate(entry: Entry, transaction: Transaction | undefined): Line[] {
     case 'opened':
       return [`${entry.transaction.action}: ${entry.transaction.from ?? 'nothing'} → ${entry.transaction.to}`];
     case 'intent':
-      return isIdle(entry.state, transaction) ? [] : [`  ${doing(entry.state, transaction)} …`];
+      return isIdle(entry.state, transaction) ? [] : [`  ${describeStep(entry.state, transaction)} …`];
     case 'result':
       return resultLines(entry, transaction);
     case 'lifted':
@@ -60,25 +60,4 @@ function endLine(entry: Extract<Entry, { kind: 'ended' }>, transaction: Transact
   const { outcome, failure, quarantine } = entry;
   const text = describeEnding({ transaction, outcome, failure, quarantine });
   return { text, tone: outcome === 'committed' ? 'good' : 'bad' };
-}
-
-function doing(state: Working, transaction: Transaction | undefined): string {
-  const to = transaction?.to ?? 'the release';
-  const from = transaction?.from ?? 'the version before';
-  const texts: Readonly<Record<Working, string>> = {
-    fetch: `fetching ${to}`,
-    verify: `verifying ${to}`,
-    stage: `staging ${to}`,
-    preflight: `trying ${to} before anything is stopped`,
-    arm: `arming the fallback to ${from}`,
-    activate: `activating ${to}`,
-    start: `restarting into ${to}`,
-    soak: `soaking ${to}`,
-    commit: `committing ${to}`,
-    clean: 'cleaning up',
-    settle: `settling what was left of ${to}`,
-    withdraw: `withdrawing ${to}`,
-    'gate-old': `proving that ${from} is healthy`,
-  };
-  return texts[state];
 }

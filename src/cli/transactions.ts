@@ -50,10 +50,11 @@ function view(transaction: Transaction, records: readonly LedgerRecord[]): Trans
     ...(ended?.quarantine === undefined ? {} : { quarantine: ended.quarantine }),
     ...(request === undefined ? {} : { request }),
     ...maybe('duration', between(first, end)),
-    ...maybe('downtime', from === undefined ? undefined : downtime(records)),
+    ...maybe('downtime', from === undefined || ended?.outcome !== 'committed' ? undefined : downtime(records)),
   };
 }
 
+/** Of a version that was committed: one that was put back was down again at times that the ledger does not know. */
 function downtime(records: readonly LedgerRecord[]): number | undefined {
   const stop = records.find(({ entry }) => entry.kind === 'intent' && entry.state === 'start');
   const start = records.find(({ entry }) => entry.kind === 'result' && entry.state === 'start' && entry.event === 'ok');

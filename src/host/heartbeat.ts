@@ -2,7 +2,7 @@ import type { Notify } from './notify.ts';
 import type { Clock, Heartbeat } from './ports.ts';
 
 /** Between two messages to systemd at least so long, in milliseconds: each costs a process. */
-const STATUS_PAUSE = 5_000;
+const STATUS_PAUSE = 2_000;
 /** Beats in the time that one of them buys. */
 const BEATS = 4;
 const DURING = 1_000;

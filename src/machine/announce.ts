@@ -1,7 +1,7 @@
 import { CODES, unreachable } from '../errors.ts';
 import type { MachineContext } from './context.ts';
 import type { Quarantine } from './record.ts';
-import type { Failure, Outcome, Transaction } from './state.ts';
+import type { Failure, Outcome, Transaction, Working } from './state.ts';
 
 /** MESSAGE_IDs of what went as it should; failures carry the one of their code. Never reused. */
 const MESSAGE_IDS: Readonly<Record<Outcome, string>> = {
@@ -54,4 +54,26 @@ export function describeEnding({ transaction, outcome, failure, quarantine }: En
     default:
       return unreachable(outcome);
   }
+}
+
+/** What a step is about to do, for who follows and for the journal. */
+export function describeStep(state: Working, transaction: Transaction | undefined): string {
+  const to = transaction?.to ?? 'the release';
+  const from = transaction?.from ?? 'the version before';
+  const texts: Readonly<Record<Working, string>> = {
+    fetch: `fetching ${to}`,
+    verify: `verifying ${to}`,
+    stage: `staging ${to}`,
+    preflight: `trying ${to} before anything is stopped`,
+    arm: `arming the fallback to ${from}`,
+    activate: `activating ${to}`,
+    start: `restarting into ${to}`,
+    soak: `soaking ${to}`,
+    commit: `committing ${to}`,
+    clean: 'cleaning up',
+    settle: `settling what was left of ${to}`,
+    withdraw: `withdrawing ${to}`,
+    'gate-old': `proving that ${from} is healthy`,
+  };
+  return texts[state];
 }

@@ -1,12 +1,10 @@
 import type { ActivationContext } from '../activation/context.ts';
-import type { Run } from '../host/ports.ts';
 import type { Artifact } from '../manifest.ts';
 import type { GlobalSettings } from '../settings.ts';
 
 /** What a run of the transaction unit is given by main.ts. */
 export interface MachineContext extends ActivationContext {
   readonly global: GlobalSettings;
-  readonly run: Run;
   /** /etc/machine-id: where this node's place in a rollout comes from. */
   readonly machineId: string;
   readonly arch: Artifact['arch'];

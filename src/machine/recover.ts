@@ -1,19 +1,18 @@
 import type { Version } from '../release.ts';
 import type { LedgerRecord, Quarantine } from './record.ts';
-import type { Event, Failure, State, Transaction, Working } from './state.ts';
+import type { Event, Failure, Transaction, Working } from './state.ts';
 
-/** A transaction that has no `ended` record yet, and how far it is known to have come. */
+/** A transaction that has no `ended` record yet, and how far it had come before anybody settled it. */
 export interface OpenTransaction {
   readonly transaction: Transaction;
   /** The last state whose intent was written; undefined when none was. */
   readonly reached: Working | undefined;
   /** Every state whose intent was ever written. */
   readonly visited: ReadonlySet<Working>;
-  /** The failure that made it yield, if one is on record; not what was found when the old version was gated. */
+  /** The failure that made it yield, if one is on record. */
   readonly failure: Failure | undefined;
   /** The event that the last result carried: `operator` says that the operator stopped the node. */
   readonly lastEvent: Event | undefined;
-  readonly lastThen: State | undefined;
 }
 
 /** What the disk says, read once. Undefined: the link is not there. */
@@ -28,16 +27,20 @@ export function findOpen(records: readonly LedgerRecord[]): OpenTransaction | un
   if (opened?.kind !== 'opened') return undefined;
   const entries = records.slice(at + 1).map((record) => record.entry);
   if (entries.some((entry) => entry.kind === 'ended')) return undefined;
-  const visited = entries.flatMap((entry) => (entry.kind === 'intent' ? [entry.state] : []));
-  const results = entries.flatMap((entry) => (entry.kind === 'result' ? [entry] : []));
+  const visited = entries.flatMap((entry) => (entry.kind === 'intent' && !settles(entry.state) ? [entry.state] : []));
+  const results = entries.flatMap((entry) => (entry.kind === 'result' && !settles(entry.state) ? [entry] : []));
   return {
     transaction: opened.transaction,
     reached: visited.at(-1),
     visited: new Set(visited),
-    failure: results.findLast(({ failure }) => failure !== undefined && failure.code !== 'GATE_OLD')?.failure,
+    failure: results.findLast(({ failure }) => failure !== undefined)?.failure,
     lastEvent: results.at(-1)?.event,
-    lastThen: results.at(-1)?.then,
   };
+}
+
+/** What a later process does to a transaction says nothing about how far the transaction itself came, nor why it ended. */
+function settles(state: Working): boolean {
+  return state === 'settle' || state === 'withdraw' || state === 'gate-old';
 }
 
 /**

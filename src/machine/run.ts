@@ -12,6 +12,9 @@ export interface Answer {
 /** One step for each working state; it acts, idempotently, and says what came of it. */
 export type Steps = Readonly<Record<Working, () => Promise<Answer>>>;
 
+/** Told of each state as it is entered. */
+export type Narrate = (state: Working) => void;
+
 export interface Left {
   /** An outcome, or `yield`: the process ends and systemd acts. */
   readonly state: Exclude<State, Working>;
@@ -23,12 +26,19 @@ export interface Left {
  * The step loop: ledger(intent) → effect → ledger(result), from `state` until the transaction rests. A ledger that
  * cannot be written ends the process, and with it the transaction: systemd puts the old version back.
  */
-export async function drive(transaction: Transaction, state: Working, ledger: Ledger, steps: Steps): Promise<Left> {
+export async function drive(
+  transaction: Transaction,
+  state: Working,
+  ledger: Ledger,
+  steps: Steps,
+  narrate: Narrate,
+): Promise<Left> {
   const tx = transaction.id;
   let failure: Failure | undefined;
   let now: State = state;
   while (isWorking(now)) {
     await ledger.append({ kind: 'intent', tx, state: now });
+    narrate(now);
     const answer = await attempt(steps[now]);
     const then = next(now, answer.event);
     if (then === undefined) throw noSuchRow(now, answer.event);

@@ -4,6 +4,7 @@
  */
 import { EXIT, UpdaterError, type ExitCode } from '../errors.ts';
 import type { Request } from '../orders.ts';
+import { describeStep } from './announce.ts';
 import { check } from './check.ts';
 import { conclude, type Ending } from './conclude.ts';
 import type { MachineContext } from './context.ts';
@@ -97,7 +98,16 @@ interface Leg {
 
 async function finish(leg: Leg, ledger: Ledger, context: MachineContext): Promise<Ending | 'yield'> {
   const { transaction, state, open } = leg;
-  const { state: rest, failure } = await drive(transaction, state, ledger, makeSteps(transaction, open, context));
+  const narrate = (at: Working): void => {
+    context.log.info(describeStep(at, transaction));
+  };
+  const { state: rest, failure } = await drive(
+    transaction,
+    state,
+    ledger,
+    makeSteps(transaction, open, context),
+    narrate,
+  );
   if (!isOutcome(rest)) {
     const reason = failure?.message ?? 'its operator stopped the node';
     context.log.error(`${transaction.to} is not committed: ${reason}. systemd puts the version before back`);

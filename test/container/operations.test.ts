@@ -74,6 +74,18 @@ describe('what cannot be had or believed', () => {
     expect(await lab.facts()).toEqual(runs('2.0.0'));
   });
 
+  it('is told before anything is started when the unit’s user does not exist, and blames no version', async () => {
+    lab = await makeLab();
+    await lab.publish('1.0.0');
+    await lab.configure({ soak: '1s' });
+    await lab.host.sh(`sed -i 's/^user = .*/user = "nobody-here"/' /etc/node-updater/nodes.d/demo.toml`);
+    const { status, stderr } = await lab.updater('upgrade');
+    expect(status).toBe(78);
+    expect(stderr).toContain('useradd --system --no-create-home nobody-here');
+    expect(await lab.lastEnd()).not.toHaveProperty('quarantine');
+    expect(await lab.facts()).toMatchObject({ current: '', active: 'inactive', leftovers: '' });
+  });
+
   it('is refused when a rollback’s version directory is gone [P33]', async () => {
     await installed();
     await lab.publish('2.0.0');

@@ -85,6 +85,12 @@ describe('#judgeUnit', () => {
       kind: 'operator',
     },
     {
+      name: 'a failed unit with a job is in the middle of a restart that had to kill it, and is waited for',
+      unit: { activeState: 'failed', subState: 'failed', job: 124 },
+      service: { result: 'timeout' },
+      kind: 'waiting',
+    },
+    {
       name: 'a failed unit that keeps its own Restart= crashed',
       unit: { activeState: 'failed', subState: 'failed', triggeredBy: ['n.socket'] },
       service: { result: 'exit-code', restart: 'on-failure' },

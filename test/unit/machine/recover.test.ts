@@ -54,6 +54,20 @@ describe('#findOpen', () => {
     const found = open(upgrade, 'soak', [failed('GATE_PROBE')]);
     expect(found).toMatchObject({ reached: 'soak', lastEvent: 'failed', failure: { code: 'GATE_PROBE' } });
   });
+
+  it('is not misled by what settling has added since', () => {
+    const stopped: Entry = { kind: 'result', tx: 't1', state: 'soak', event: 'operator', then: 'yield' };
+    const settling: Entry[] = [
+      { kind: 'intent', tx: 't1', state: 'settle' },
+      { kind: 'result', tx: 't1', state: 'settle', event: 'put-back', then: 'gate-old' },
+      { kind: 'intent', tx: 't1', state: 'gate-old' },
+      { ...failed('GATE_OLD', 'gate-old'), then: 'rollback-failed' } as Entry,
+    ];
+    const found = open(upgrade, 'soak', [stopped, ...settling]);
+    expect(found).toMatchObject({ reached: 'soak', lastEvent: 'operator' });
+    expect(found.failure).toBeUndefined();
+    expect(quarantineFor(found, [])).toBeUndefined();
+  });
 });
 
 describe('#judge', () => {
