@@ -1,0 +1,132 @@
+/** Our rooms as they run on a host: the bundle, on the private Node, with the flags of their units. */
+import { build } from 'esbuild';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { FetchOrder } from '../../src/orders.ts';
+import { parseNodeName } from '../../src/release.ts';
+import type { TrustedKey } from '../../src/settings.ts';
+import { measure, type Cost } from './measure.ts';
+import type { Release } from './releases.ts';
+import type { Job } from './supply.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const NODE = process.execPath;
+const HOUR = 3_600_000;
+
+export interface Rooms extends Disposable {
+  /** The fetch room brings archive and signature into the cache directory. */
+  fetch(release: Release): Promise<Cost>;
+  /** The transaction's `verify` and `stage`, on what fetch() has left. */
+  supply(release: Release, durability: Job['durability']): Promise<Cost>;
+  /** MiB: the peak of the last run of each. */
+  peaks(): { fetch: number; supply: number };
+  /** Puts away what they made. */
+  clear(): void;
+}
+
+/** @param work a directory of ours  @param origin where the releases are served */
+export async function openRooms(work: string, origin: string, key: TrustedKey): Promise<Rooms> {
+  const program = await bundleSupply(work);
+  const node = parseNodeName(`bench-${String(process.pid)}`);
+  if (node === undefined) throw new Error('no name for the node');
+  const root = join(work, 'host');
+  const cache = join(root, 'var/cache/node-updater', node);
+  const orders = join('/run/node-updater', node);
+  const peakFiles = { fetch: join(work, 'peak-fetch'), supply: join(work, 'peak-supply') };
+  const preload = join(work, 'peak.cjs');
+  writeFileSync(preload, PRELOAD);
+  const peaked = (file: string) => ({ ...process.env, NODE_OPTIONS: `--require=${preload}`, BENCH_PEAK: file });
+  return {
+    fetch: (release) => {
+      mkdirSync(cache, { recursive: true });
+      mkdirSync(orders, { recursive: true });
+      chmodSync(cache, 0o750);
+      writeFileSync(join(orders, 'fetch.json'), JSON.stringify(orderFor(release, origin)));
+      const command = [NODE, ...flagsOf('node-updater-fetch@.service'), join(ROOT, 'dist/lib/main.mjs'), 'fetch', node];
+      return measure(command, { ...peaked(peakFiles.fetch), CACHE_DIRECTORY: cache });
+    },
+    supply: ({ version, artifact, digest, binary }, durability) => {
+      const job: Job = { root, node, version, artifact, digest, binary, key, durability };
+      const file = join(work, 'job.json');
+      writeFileSync(file, JSON.stringify(job));
+      const flags = flagsOf('node-updater@.service');
+      return measure([NODE, ...flags, program, file], peaked(peakFiles.supply));
+    },
+    peaks: () => ({ fetch: peakIn(peakFiles.fetch), supply: peakIn(peakFiles.supply) }),
+    clear: () => {
+      setAside(root);
+    },
+    [Symbol.dispose]: () => {
+      rmSync(orders, { recursive: true, force: true });
+    },
+  };
+}
+
+/**
+ * Out of the way of the next run. Nothing is deleted before all is measured: ext4 looks long for an inode where many
+ * were freed a moment ago, and who makes files then pays seconds for it.
+ */
+export function setAside(path: string): void {
+  if (existsSync(path)) renameSync(path, `${path}-${randomBytes(4).toString('hex')}`);
+}
+
+// Written at the very end, when the kernel's own high-water mark says all.
+const PRELOAD = `const fs = require('node:fs');
+process.on('exit', () => {
+  const peak = /VmHWM:\\s+(\\d+)/.exec(fs.readFileSync('/proc/self/status', 'utf8'));
+  fs.writeFileSync(process.env.BENCH_PEAK, peak[1]);
+});
+`;
+
+function peakIn(file: string): number {
+  return Number(readFileSync(file, 'utf8')) / 1024;
+}
+
+/** The options between Node and the bundle in the unit's ExecStart=. */
+function flagsOf(unit: string): string[] {
+  const text = readFileSync(join(ROOT, 'units', unit), 'utf8');
+  const line = /^ExecStart=\S+\/node ((?:--\S+ )*)\S+\/main\.mjs/m.exec(text);
+  if (line === null) throw new Error(`${unit} starts no Node`);
+  return (line[1] ?? '').split(' ').filter((flag) => flag !== '');
+}
+
+async function bundleSupply(work: string): Promise<string> {
+  const outdir = join(work, 'supply');
+  await build({
+    absWorkingDir: ROOT,
+    entryPoints: { supply: join(import.meta.dirname, 'supply.ts') },
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    logLevel: 'warning',
+    banner: {
+      js: "import { createRequire as makeRequire } from 'node:module';\nconst require = makeRequire(import.meta.url);",
+    },
+  });
+  return join(outdir, 'supply.mjs');
+}
+
+function orderFor({ archive, version, artifact }: Release, origin: string): FetchOrder {
+  const url = `${origin}/${version}/${archive.split('/').at(-1) ?? ''}`;
+  return {
+    schema: 1,
+    id: 'bench',
+    insecureHttp: true,
+    settings: {
+      connectTimeout: 10_000,
+      headersTimeout: 10_000,
+      minimumSpeed: 1024,
+      slowWindow: 30_000,
+      totalTimeout: HOUR,
+    },
+    files: [
+      { name: `${version}.archive`, urls: [url], limit: artifact.size },
+      { name: `${version}.archive.asc`, urls: [`${url}.asc`], limit: 16 * 1024 },
+    ],
+  };
+}
