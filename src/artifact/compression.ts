@@ -25,7 +25,10 @@ interface Source {
   readonly head: Buffer;
 }
 
-/** The bytes of the tar archive in `path`, in pieces that are only valid until the next is asked for. Rejects with ARTIFACT_ errors, DISK_ when reading fails. */
+/**
+ * The bytes of the tar archive in `path`, in pieces that are only valid until the next is asked for. Rejects with
+ * ARTIFACT_ errors, DISK_ when reading fails.
+ */
 export async function* readTar(path: string): AsyncGenerator<Buffer, void, undefined> {
   try {
     await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
