@@ -31,6 +31,8 @@ export interface NodeLayout {
   readonly openMark: string;
   /** There while the node is down by our doing; without it nobody starts a node that its operator stopped. */
   readonly downMark: string;
+  /** revert@ found the node stopped by its operator, and left it so. */
+  readonly stoppedMark: string;
   /** /run/node-updater/NODE.lock: one transaction per node at a time */
   readonly lock: string;
   /** The drop-in of the probation, on /run, named to sort last. */
@@ -94,6 +96,7 @@ function nodeLayout(root: string, name: NodeName): NodeLayout {
     probeReport: `${run}/probe-report.jsonl`,
     openMark: `${run}/open`,
     downMark: `${run}/down`,
+    stoppedMark: `${run}/stopped`,
     lock: `${root}/run/node-updater/${name}.lock`,
     probation: `${root}/run/systemd/system/${name}.service.d/zzz-node-updater.conf`,
     unitFile: `${etcUnits}/${name}.service`,

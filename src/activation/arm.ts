@@ -3,6 +3,7 @@ import { linkText } from '../layout.ts';
 import type { UnitFacts } from '../host/ports.ts';
 import type { Version } from '../release.ts';
 import type { ActivationContext } from './context.ts';
+import { isSocketActivated } from './gate.ts';
 import { readLinks } from './links.ts';
 import { renderProbationDropIn } from './unit-file.ts';
 
@@ -37,8 +38,7 @@ async function linkFallback(from: Version, context: ActivationContext): Promise<
  */
 async function putOnProbation(context: ActivationContext): Promise<void> {
   const { bus, files, layout, unit } = context;
-  const { triggeredBy } = await bus.facts(unit);
-  const dropIn = renderProbationDropIn({ triggered: triggeredBy.length > 0 });
+  const dropIn = renderProbationDropIn({ triggered: isSocketActivated(await bus.facts(unit)) });
   await files.makeDirectory(layout.probation.replace(/\/[^/]+$/, ''), 0o755);
   await files.replace(layout.probation, dropIn, 0o644);
   await bus.reload();
@@ -49,7 +49,7 @@ async function putOnProbation(context: ActivationContext): Promise<void> {
 function checkEffective(facts: UnitFacts, unit: string): void {
   const service = facts.service;
   const blind: string[] = [];
-  if (facts.triggeredBy.length === 0 && service?.restart !== 'always') blind.push(`Restart=${service?.restart ?? ''}`);
+  if (!isSocketActivated(facts) && service?.restart !== 'always') blind.push(`Restart=${service?.restart ?? ''}`);
   if (service?.startLimitIntervalUsec !== 0n) {
     blind.push(`StartLimitIntervalSec=${String(service?.startLimitIntervalUsec ?? '')}us`);
   }

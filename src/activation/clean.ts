@@ -9,5 +9,6 @@ export async function cleanUp(context: ActivationContext): Promise<void> {
     await bus.reload();
   }
   await files.remove(layout.downMark);
+  await files.remove(layout.stoppedMark);
   await files.remove(layout.openMark);
 }

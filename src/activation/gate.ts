@@ -38,8 +38,9 @@ export function judgeUnit(facts: UnitFacts, baseline: Baseline): Verdict {
     case 'inactive':
       // Between the two halves of a restart a unit is inactive for a moment; its job tells.
       if (facts.job !== 0) return { kind: 'waiting' };
-      // A node that its socket starts may rest; its probes wake it.
-      return facts.triggeredBy.length > 0 ? { kind: 'holds' } : operator(`${unit} was stopped by its operator`);
+      return isSocketActivated(facts)
+        ? judgeResting(service, baseline)
+        : operator(`${unit} was stopped by its operator`);
     case 'failed':
       // A restart that had to kill the process passes through here as well.
       if (facts.job !== 0) return { kind: 'waiting' };
@@ -48,6 +49,17 @@ export function judgeUnit(facts: UnitFacts, baseline: Baseline): Verdict {
       // activating, deactivating, reloading: on its way to one of the above.
       return { kind: 'waiting' };
   }
+}
+
+/** Only a socket starts a node on demand; one with a timer or a path unit runs all the time like any other. */
+export function isSocketActivated(facts: UnitFacts): boolean {
+  return facts.triggeredBy.some((trigger) => trigger.endsWith('.socket'));
+}
+
+/** A node that its socket starts may rest, but only after it has run: its probes wake it. */
+function judgeResting(service: ServiceFacts, baseline: Baseline): Verdict {
+  const ran = service.execMainStartMonotonic >= baseline.startedAfter && service.result === 'success';
+  return ran ? { kind: 'holds' } : { kind: 'waiting' };
 }
 
 function judgeActive(facts: UnitFacts, service: ServiceFacts, startedAfter: bigint): Verdict {

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { UpdaterError, type ErrorCode } from '../errors.ts';
 import type { UnitFacts } from '../host/ports.ts';
 import { versionPath } from '../layout.ts';
@@ -22,6 +22,7 @@ export async function preflight(
 ): Promise<Ready> {
   const { bus, layout, settings, unit } = context;
   if (settings.unit !== undefined) await checkAccount(settings.unit, settings.file, context.run);
+  await checkHome(context);
   await ensureUnits(context);
   await checkFallbackUnits(context);
   const facts = await bus.facts(unit);
@@ -37,7 +38,7 @@ export async function preflight(
   const directory = versionPath(layout, transition.to);
   if (!(await isDirectory(directory))) throw refuse('POLICY_NO_TARGET', `${directory} is not there`);
   await checkVersion(`${directory}/${settings.binary}`, transition.to, context);
-  return readiness(facts, transition.action);
+  return readiness(facts, transition.action, await listeningSocket(facts, context));
 }
 
 /**
@@ -45,11 +46,34 @@ export async function preflight(
  * daemon answers SIGTERM with an error): starting a validator that was moved to another host would make it sign twice.
  * Who rolls back a failed node by hand wants it to run.
  */
-function readiness(facts: UnitFacts, action: 'install' | 'upgrade' | 'rollback'): Ready {
+function readiness(facts: UnitFacts, action: 'install' | 'upgrade' | 'rollback', socket: 'listening' | 'none'): Ready {
   const down = facts.activeState === 'inactive' || facts.activeState === 'failed';
-  if (!down || facts.triggeredBy.length > 0) return { kind: 'ready', node: down ? 'down' : 'running' };
+  // What rests is not started by us either: its socket does that.
+  if (!down || socket === 'listening') return { kind: 'ready', node: 'running' };
   const wanted = action === 'install' || (action === 'rollback' && facts.activeState === 'failed');
   return wanted ? { kind: 'ready', node: 'down' } : { kind: 'node-stopped' };
+}
+
+async function listeningSocket(facts: UnitFacts, context: ActivationContext): Promise<'listening' | 'none'> {
+  for (const trigger of facts.triggeredBy.filter((name) => name.endsWith('.socket'))) {
+    if ((await context.bus.facts(trigger)).activeState === 'active') return 'listening';
+  }
+  return 'none';
+}
+
+/**
+ * The fallback at boot waits for the mount that holds /opt/NODE, and systemd does not look through symbolic links for it:
+ * behind one, the node could boot before the link is put back.
+ */
+async function checkHome(context: ActivationContext): Promise<void> {
+  const { home } = context.layout;
+  const real = await realpath(home);
+  if (real === home) return;
+  throw refuse(
+    'HOST_STATE',
+    `${home} is really ${real}: behind a symbolic link the fallback at boot could come too late`,
+    `Use a bind mount in its place: a line "${real} ${home} none bind 0 0" in /etc/fstab.`,
+  );
 }
 
 /** What is wrong with the node's unit for our purpose, or undefined. Pure. */
@@ -68,15 +92,15 @@ export function checkUnit(facts: UnitFacts, home: string): string | undefined {
   return undefined;
 }
 
-/** Without these two nothing would put the old version back. */
+/** Without these nothing would put the old version back, or prove the new one. */
 async function checkFallbackUnits(context: ActivationContext): Promise<void> {
-  for (const name of ['revert', 'boot']) {
+  for (const name of ['revert', 'boot', 'probe']) {
     const unit = `node-updater-${name}@${context.settings.node}.service`;
     const { loadState, unitFileState } = await context.bus.facts(unit);
     if (loadState === 'loaded' && !unitFileState.startsWith('masked')) continue;
     throw refuse(
       'HOST_UNIT',
-      `${unit} is ${loadState}: without it nothing would put the old version back`,
+      `${unit} is ${loadState}: without it no version can be proven or put back`,
       `systemctl unmask ${unit}`,
     );
   }

@@ -82,7 +82,7 @@ function archiveOf({ size, unpackedSize, url }: Artifact, sources: readonly stri
 function steps(from: string | undefined, to: string, soak: number): string[] {
   return [
     `fetch, verify and stage ${to}; the node keeps running`,
-    ...(from === undefined ? [] : [`arm the fallback to ${from}, stop ${from}`]),
+    ...(from === undefined ? [] : [`arm the fallback to ${from}`]),
     `activate and start ${to}`,
     `soak ${soak / 1000} s under the health gate`,
     from === undefined ? `commit, or remove ${to} again` : `commit, or systemd puts ${from} back`,

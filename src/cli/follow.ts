@@ -86,7 +86,7 @@ export function endOf(records: readonly LedgerRecord[], request: string): Follow
       const { outcome, failure, quarantine } = entry;
       return {
         kind: 'ended',
-        exit: exitOf(outcome, failure),
+        exit: exitOf(outcome, failure, transaction.action),
         outcome,
         transaction,
         ...(failure === undefined ? {} : { failure }),

@@ -39,12 +39,13 @@ export async function conclude(
     ...(quarantine === undefined ? {} : { quarantine }),
   });
   await announce({ transaction, outcome: left.state, failure, quarantine }, context);
-  return { exit: exitOf(left.state, failure), outcome: left.state };
+  return { exit: exitOf(left.state, failure, transaction.action), outcome: left.state };
 }
 
 /** What stopped it: what the ledger has on record, else that its process or its host went down. */
 function causeOf(left: Over, open: OpenTransaction | undefined): Failure | undefined {
-  if (left.state === 'committed' || left.state === 'stopped-by-operator' || left.asked !== undefined) return undefined;
+  if (left.state === 'committed' || left.asked !== undefined) return undefined;
+  if (left.state === 'stopped-by-operator') return open?.failure;
   if (left.state === 'rollback-failed') return left.failure;
   const known = left.failure ?? open?.failure;
   if (known !== undefined || open === undefined || open.lastEvent === 'operator') return known;
@@ -64,16 +65,16 @@ function quarantineOf(
     return action === 'rollback' && from !== undefined ? { version: from, cause: 'operator', message } : undefined;
   }
   if (left.asked !== undefined) return { version: to, cause: 'operator', message };
-  if (left.state === 'stopped-by-operator' || open === undefined) return undefined;
+  if (open === undefined || (left.state === 'stopped-by-operator' && open.failure === undefined)) return undefined;
   return quarantineFor(open, ledger.records);
 }
 
-export function exitOf(outcome: Outcome, failure: Failure | undefined): ExitCode {
+export function exitOf(outcome: Outcome, failure: Failure | undefined, action: Transaction['action']): ExitCode {
   switch (outcome) {
     case 'committed':
       return EXIT.done;
     case 'unchanged':
-      return failure === undefined ? EXIT.failed : unchangedExit(CODES[failure.code].exit);
+      return failure === undefined ? EXIT.failed : unchangedExit(CODES[failure.code].exit, action);
     case 'rolled-back':
       return EXIT.rolledBack;
     case 'rollback-failed':
@@ -85,7 +86,11 @@ export function exitOf(outcome: Outcome, failure: Failure | undefined): ExitCode
   }
 }
 
-/** A code whose own exit says "rolled back" did not get so far: the node is unchanged. */
-function unchangedExit(exit: ExitCode): ExitCode {
+/**
+ * A code whose own exit says "rolled back" did not get so far: the node is unchanged. And who asked for a rollback and got
+ * none is not told that all is well.
+ */
+function unchangedExit(exit: ExitCode, action: Transaction['action']): ExitCode {
+  if (action === 'rollback' && exit === EXIT.done) return EXIT.failed;
   return exit === EXIT.rolledBack || exit === EXIT.rollbackFailed ? EXIT.failed : exit;
 }

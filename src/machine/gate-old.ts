@@ -1,5 +1,6 @@
+import { exists } from '../activation/links.ts';
+import { soakNode, type Soaked } from '../activation/soak.ts';
 import { UpdaterError } from '../errors.ts';
-import { soakNode } from '../activation/soak.ts';
 import type { MachineContext } from './context.ts';
 import type { OpenTransaction } from './recover.ts';
 import type { Answer } from './run.ts';
@@ -9,17 +10,39 @@ const SOAK = 5_000;
 
 /** Proves that the version that was put back runs. A node that its operator stopped stays stopped. */
 export async function gateOld(open: OpenTransaction | undefined, context: MachineContext): Promise<Answer> {
-  const { bus, settings, unit } = context;
+  const { bus, files, layout, unit } = context;
   const facts = await bus.facts(unit);
-  if (open?.lastEvent === 'operator' && facts.activeState === 'inactive') return { event: 'operator' };
-  const baseline = { startedAfter: 0n, restarts: facts.service?.nRestarts ?? 0 };
+  const stopped = await stoppedByOperator(open, context);
+  await files.remove(layout.stoppedMark);
+  if (stopped && (facts.activeState === 'inactive' || facts.activeState === 'failed')) return { event: 'operator' };
+  const soaked = await soakOld(facts.service?.nRestarts ?? 0, context);
+  if (soaked.kind === 'held') return { event: 'ok' };
+  // Nobody was seen to stop it: it ended by itself, or could not be started.
+  throw notHealthy(`${unit} is not running`, context);
+}
+
+/**
+ * Whether the node is down because somebody wants it so: seen in the soak, or by revert@, or after a boot, which starts
+ * what its operator has enabled.
+ */
+async function stoppedByOperator(open: OpenTransaction | undefined, context: MachineContext): Promise<boolean> {
+  if (open?.lastEvent === 'operator' || open?.boot !== context.clock.bootId) return true;
+  return exists(context.layout.stoppedMark);
+}
+
+async function soakOld(restarts: number, context: MachineContext): Promise<Soaked> {
+  const soak = Math.min(SOAK, context.settings.gate.soak);
   try {
-    const soaked = await soakNode(Math.min(SOAK, settings.gate.soak), baseline, context);
-    return soaked.kind === 'held' ? { event: 'ok' } : { event: 'operator', facts: { message: soaked.message } };
+    return await soakNode(soak, { startedAfter: 0n, restarts }, context);
   } catch (error) {
-    throw new UpdaterError('GATE_OLD', `The version that was put back is not healthy either`, {
-      cause: error,
-      remedy: `A person is needed. See: journalctl -u ${unit}. Other staged versions: node-updater versions ${settings.node}`,
-    });
+    if (!(error instanceof UpdaterError) || !error.code.startsWith('GATE_')) throw error;
+    throw notHealthy(error.message, context, error);
   }
+}
+
+function notHealthy(message: string, { settings, unit }: MachineContext, cause?: unknown): UpdaterError {
+  return new UpdaterError('GATE_OLD', `The version that was put back is not healthy either: ${message}`, {
+    cause,
+    remedy: `A person is needed. See: journalctl -u ${unit}. Other staged versions: node-updater versions ${settings.node}`,
+  });
 }

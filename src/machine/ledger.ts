@@ -80,7 +80,7 @@ export async function openLedger(path: string, files: Files, clock: Clock): Prom
       } catch (error) {
         // Half a line must not stand in front of the next record.
         await files.truncate(path, size).catch((second: unknown) => {
-          throw new AggregateError([error, second], 'The ledger could not be written, nor cut back');
+          throw unwritable(path, new AggregateError([error, second], 'nor could it be cut back'));
         });
         throw error;
       }
@@ -127,6 +127,13 @@ function checkRecord(value: object, expectedPrev: string, expectedN: number): Le
 /** Zeros at the end are what a file system leaves of an append that a power cut interrupted. */
 function hasMore(bytes: Buffer, newline: number): boolean {
   return newline !== -1 && bytes.subarray(newline + 1).some((byte) => byte !== 0);
+}
+
+function unwritable(path: string, cause: AggregateError): UpdaterError {
+  return new UpdaterError('HOST_LEDGER', `The ledger ${path} can neither be written nor cut back`, {
+    cause,
+    remedy: `See whether the disk is full or read-only: df ${path}; findmnt -T ${path}. The daemon keeps running.`,
+  });
 }
 
 function corrupt(path: string, line: number, problem: string): UpdaterError {

@@ -13,6 +13,8 @@ export interface OpenTransaction {
   readonly failure: Failure | undefined;
   /** The event that the last result carried: `operator` says that the operator stopped the node. */
   readonly lastEvent: Event | undefined;
+  /** The boot in which it was last acted on. */
+  readonly boot: string;
 }
 
 /** What the disk says, read once. Undefined: the link is not there. */
@@ -25,6 +27,7 @@ export function findOpen(records: readonly LedgerRecord[]): OpenTransaction | un
   const at = records.findLastIndex((record) => record.entry.kind === 'opened');
   const opened = records[at]?.entry;
   if (opened?.kind !== 'opened') return undefined;
+  const acted = records.slice(at + 1).filter(({ entry }) => !('state' in entry) || !settles(entry.state));
   const entries = records.slice(at + 1).map((record) => record.entry);
   if (entries.some((entry) => entry.kind === 'ended')) return undefined;
   const visited = entries.flatMap((entry) => (entry.kind === 'intent' && !settles(entry.state) ? [entry.state] : []));
@@ -35,6 +38,7 @@ export function findOpen(records: readonly LedgerRecord[]): OpenTransaction | un
     visited: new Set(visited),
     failure: results.findLast(({ failure }) => failure !== undefined)?.failure,
     lastEvent: results.at(-1)?.event,
+    boot: (acted.at(-1) ?? records[at])?.boot ?? '',
   };
 }
 
@@ -71,7 +75,10 @@ export function quarantineFor(open: OpenTransaction, records: readonly LedgerRec
   const version = transaction.to;
   if (lastEvent === 'operator') return undefined;
   if (failure !== undefined) {
-    return countsAgainst(failure) ? { version, cause: 'gate', message: failure.message } : undefined;
+    // Before the switch nothing of this version ran as the node: a wrong pattern or a noexec mount is not its fault.
+    return countsAgainst(failure) && open.visited.has('activate')
+      ? { version, cause: 'gate', message: failure.message }
+      : undefined;
   }
   if (!open.visited.has('activate')) return undefined;
   const before = interruptions(records, version);

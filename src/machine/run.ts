@@ -1,6 +1,6 @@
 import { UpdaterError } from '../errors.ts';
 import type { Ledger } from './ledger.ts';
-import { isOutcome, isWorking, type Event, type Failure, type State, type Transaction, type Working } from './state.ts';
+import { isWorking, type Event, type Failure, type State, type Transaction, type Working } from './state.ts';
 import { next } from './transitions.ts';
 
 export interface Answer {
@@ -48,9 +48,6 @@ export async function drive(
   }
   return { state: now, failure };
 }
-
-/** Whether a transaction that rests in `state` is over. */
-export const isOver = isOutcome;
 
 /** A step that throws has failed; anything but an UpdaterError is a fault of ours and is recorded as such. */
 async function attempt(step: () => Promise<Answer>): Promise<Answer> {

@@ -1,8 +1,7 @@
 import { readLinks } from '../activation/links.ts';
 import { UpdaterError } from '../errors.ts';
 import type { ActivationContext } from '../activation/context.ts';
-import { findOpen, judge, type OpenTransaction } from './recover.ts';
-import type { Ledger } from './ledger.ts';
+import { judge, type OpenTransaction } from './recover.ts';
 import type { Answer } from './run.ts';
 
 /**
@@ -18,11 +17,6 @@ export async function settle(open: OpenTransaction, context: ActivationContext):
     reached: open.reached ?? 'none',
   };
   return { event, facts };
-}
-
-/** The open transaction of a ledger that this run must settle before anything else. */
-export function openTransaction(ledger: Ledger): OpenTransaction | undefined {
-  return findOpen(ledger.records);
 }
 
 /** What is recorded as the cause when nothing else is known: the updater or the host went down. */

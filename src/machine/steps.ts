@@ -32,7 +32,7 @@ export function makeSteps(transaction: Transaction, open: OpenTransaction | unde
     stage: () => stageArtifact(transaction, context),
     preflight: async () => {
       const ready = await preflight({ from, to, action }, context);
-      if (ready.kind === 'node-stopped') return nodeStopped(context);
+      if (ready.kind === 'node-stopped') return nodeStopped(action, context);
       before = ready.node;
       return OK;
     },
@@ -74,9 +74,10 @@ function operator(message: string): Answer {
   return { event: 'operator', facts: { message } };
 }
 
-function nodeStopped(context: MachineContext): Answer {
-  const message = `${context.unit} is stopped, and what its operator stopped is not started by an update`;
-  const remedy = `The release is staged. Start the node, then type: node-updater upgrade ${context.settings.node}`;
+function nodeStopped(action: Transaction['action'], context: MachineContext): Answer {
+  const message = `${context.unit} is stopped, and what its operator stopped is not started by us`;
+  const command = action === 'rollback' ? 'rollback' : 'upgrade';
+  const remedy = `The version is staged. Start the node, then type: node-updater ${command} ${context.settings.node}`;
   return { event: 'operator', failure: { code: 'HOST_NODE_STOPPED', message, remedy } };
 }
 

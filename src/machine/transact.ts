@@ -12,7 +12,7 @@ import type { Ledger } from './ledger.ts';
 import { blocking, planRollback, planUpgrade } from './plan.ts';
 import { findOpen, type OpenTransaction } from './recover.ts';
 import { drive, failureOf } from './run.ts';
-import { isOutcome, type Transaction, type Working } from './state.ts';
+import { isOutcome, type Failure, type Transaction, type Working } from './state.ts';
 import { makeSteps } from './steps.ts';
 import { begin } from './transitions.ts';
 
@@ -147,8 +147,21 @@ async function refuse(
   const failure = failureOf(error);
   const exit = error instanceof UpdaterError ? error.exit : EXIT.failed;
   context.log.error(`${failure.message}. ${failure.remedy}`, { code: failure.code });
-  if (request !== undefined && request.kind !== 'run') {
-    await ledger.append({ kind: 'answer', request: request.id, exit, message: failure.message, failure });
-  }
+  if (request !== undefined && request.kind !== 'run') await tryToAnswer(request.id, exit, failure, ledger, context);
   return exit;
+}
+
+/** The ledger may be what failed; who asked then learns it from the journal alone. */
+async function tryToAnswer(
+  request: string,
+  exit: ExitCode,
+  failure: Failure,
+  ledger: Ledger,
+  context: MachineContext,
+): Promise<void> {
+  try {
+    await ledger.append({ kind: 'answer', request, exit, message: failure.message, failure });
+  } catch (error) {
+    context.log.error(`The answer could not be recorded: ${failureOf(error).message}`);
+  }
 }

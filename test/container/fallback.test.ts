@@ -110,7 +110,8 @@ describe('when the host goes down in the soak', () => {
       await underWay('soak');
       await down();
       expect(await lab.facts()).toMatchObject({ current: '1.0.0', fallback: '', active: 'active', running: '1.0.0' });
-      const started = 'systemctl show -P ExecMainStartTimestampMonotonic node-updater@demo.service node-updater.service';
+      const started =
+        'systemctl show -P ExecMainStartTimestampMonotonic node-updater@demo.service node-updater.service';
       expect((await lab.host.sh(started)).split(/\s+/)).toEqual(['0', '0']);
       await lab.configure({ soak: '1s' });
       await lab.host.run(['systemctl', 'start', 'node-updater@demo.service']);

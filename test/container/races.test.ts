@@ -89,6 +89,18 @@ async function lastIntent(openedBefore: number): Promise<string> {
   return last?.kind === 'intent' ? last.state : 'after its end';
 }
 
+/** What may boot: the committed version; both where the crash fell between the commit and its record. */
+async function bootable(): Promise<readonly string[]> {
+  const entries = (await lab.ledger()).map(({ entry }) => entry);
+  const opened = entries.findLast((entry) => entry.kind === 'opened')?.transaction;
+  const later = entries.slice(entries.findLastIndex((entry) => entry.kind === 'opened'));
+  const ended = later.find((entry) => entry.kind === 'ended');
+  const { from = '', to = '' } = opened ?? {};
+  if (ended !== undefined) return [ended.outcome === 'committed' ? to : from];
+  const committing = later.some((entry) => entry.kind === 'intent' && entry.state === 'commit');
+  return committing ? [from, to] : [from];
+}
+
 async function check(): Promise<void> {
   const facts = await lab.facts();
   const ledger = await lab.ledger();
@@ -139,6 +151,7 @@ describe('whatever happens to a transaction, and whenever', () => {
         active: 'active',
         running: boot.current,
       });
+      expect(await bootable(), `crash ${round} after ${delay} ms`).toContain(boot.current);
       await settle();
       await check().catch((error: unknown) => {
         throw new Error(`crash ${round} after ${delay} ms`, { cause: error });

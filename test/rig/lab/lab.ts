@@ -37,6 +37,8 @@ export interface Changes {
   readonly grace?: string;
   readonly type?: string;
   readonly more?: string;
+  /** The unit is the operator's own: no [unit] table, and no probes unless `more` has some. */
+  readonly unit?: 'own';
 }
 
 /** What must agree: link, running version, leftovers. */
@@ -141,7 +143,12 @@ interval = "200ms"
 timeout = "1s"
 grace = "${changes.grace ?? '1s'}"
 failures = 3
-[[gate.probe]]
+${changes.unit === 'own' ? '' : generated(changes)}${changes.more ?? ''}
+`;
+}
+
+function generated(changes: Changes): string {
+  return `[[gate.probe]]
 type = "http"
 url = "http://127.0.0.1:8080/"
 [unit]
@@ -150,6 +157,5 @@ type = "${changes.type ?? 'simple'}"
 user = "demo"
 stop_timeout = "3s"
 restart_delay = "200ms"
-${changes.more ?? ''}
 `;
 }

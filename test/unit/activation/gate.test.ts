@@ -103,10 +103,22 @@ describe('#judgeUnit', () => {
       kind: 'failed',
     },
     {
-      name: 'a node that its socket starts may rest',
+      name: 'a node that its socket starts may rest after it has run',
       unit: { activeState: 'inactive', subState: 'dead', triggeredBy: ['n.socket'] },
       service: {},
       kind: 'holds',
+    },
+    {
+      name: 'a node that its socket starts, and that has not run yet, proves nothing',
+      unit: { activeState: 'inactive', subState: 'dead', triggeredBy: ['n.socket'] },
+      service: { execMainStartMonotonic: 999n },
+      kind: 'waiting',
+    },
+    {
+      name: 'a node that a timer may start is no different from others when it rests',
+      unit: { activeState: 'inactive', subState: 'dead', triggeredBy: ['n.timer'] },
+      service: {},
+      kind: 'operator',
     },
     {
       name: 'a main process that ended under RemainAfterExit fails',

@@ -118,6 +118,21 @@ describe('#quarantineFor', () => {
     expect(quarantineFor(open(upgrade, 'soak', [stopped]), [])).toBeUndefined();
   });
 
+  it('never quarantines before the switch: a wrong pattern or a noexec mount is no fault of the version', () => {
+    expect(quarantineFor(open(upgrade, 'preflight', [failed('GATE_VERSION', 'preflight')]), [])).toBeUndefined();
+  });
+
+  it('does not count an operator’s stop as a second interruption', () => {
+    const interrupted: Entry[] = [
+      ...until(upgrade, 'soak'),
+      { kind: 'ended', tx: 't1', outcome: 'rolled-back', failure: failure('ACTIVATE_INTERRUPTED') },
+    ];
+    const second = { ...upgrade, id: 't2' };
+    const stopped: Entry = { kind: 'result', tx: 't2', state: 'soak', event: 'operator', then: 'yield' };
+    const records = recordsOf([...interrupted, ...until(second, 'soak'), stopped]);
+    expect(quarantineFor(open(second, 'soak', [stopped]), records)).toBeUndefined();
+  });
+
   it('forgives the first interruption and quarantines at the second', () => {
     const first: Entry[] = [
       ...until(upgrade, 'soak'),

@@ -1,0 +1,113 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { makeLab, type Lab } from '../rig/lab/lab.ts';
+
+let lab: Lab;
+afterEach(() => lab[Symbol.asyncDispose]());
+
+const service = (more = '') => `[Service]
+ExecStart=/opt/demo/current/bin/demod
+User=demo
+TimeoutStopSec=3
+${more}
+[Install]
+WantedBy=multi-user.target
+`;
+
+/** A node under a unit of its operator's own, 1.0.0 committed. */
+async function installed(unit: string): Promise<void> {
+  lab = await makeLab();
+  await lab.host.push(Buffer.from(unit), '/etc/systemd/system/demo.service', 0o644);
+  await lab.host.sh('systemctl daemon-reload; systemctl enable demo.service');
+  await lab.configure({ soak: '1s', unit: 'own' });
+  await lab.publish('1.0.0');
+  const { status, stderr } = await lab.updater('upgrade');
+  expect(status, stderr).toBe(0);
+}
+
+const runs = (version: string) => ({
+  current: version,
+  fallback: '',
+  active: 'active',
+  running: version,
+  leftovers: '',
+});
+
+describe('a node under its operator’s own unit', () => {
+  it('is upgraded and put back as any other, and the unit is not touched', async () => {
+    await installed(service('Restart=on-failure'));
+    await lab.publish('2.0.0');
+    expect((await lab.updater('upgrade')).status).toBe(0);
+    expect(await lab.facts()).toEqual(runs('2.0.0'));
+    await lab.publish('3.0.0', 'quit 300');
+    expect((await lab.updater('upgrade')).status).toBe(3);
+    expect(await lab.facts()).toEqual(runs('2.0.0'));
+    expect(await lab.host.read('/etc/systemd/system/demo.service')).toBe(service('Restart=on-failure'));
+  });
+
+  it('is not taken for one that may rest because a timer can start it, and a clean exit is found', async () => {
+    await installed(service('Restart=on-failure'));
+    const timer = '[Timer]\nOnCalendar=weekly\n[Install]\nWantedBy=timers.target\n';
+    await lab.host.push(Buffer.from(timer), '/etc/systemd/system/demo.timer', 0o644);
+    await lab.host.sh('systemctl daemon-reload; systemctl enable --now demo.timer');
+    await lab.publish('2.0.0', 'quit 300');
+    expect((await lab.updater('upgrade')).status).toBe(3);
+    expect(await lab.facts()).toEqual(runs('1.0.0'));
+    await lab.host.sh('systemctl stop demo.service');
+    await lab.publish('2.0.1');
+    expect((await lab.updater('upgrade')).status).toBe(0);
+    expect(await lab.facts()).toMatchObject({ current: '1.0.0', active: 'inactive' });
+  });
+
+  it('is refused while its ExecStart= does not go through `current`, before anything is stopped', async () => {
+    await installed(service());
+    await lab.host.sh(`
+      sed -i s,/opt/demo/current,/opt/demo/versions/1.0.0, /etc/systemd/system/demo.service; systemctl daemon-reload`);
+    await lab.publish('2.0.0');
+    const { status, stderr, stdout } = await lab.updater('upgrade');
+    expect(status).toBe(1);
+    expect(stdout + stderr).toContain('a switch would change nothing');
+    expect(await lab.facts()).toMatchObject({ current: '1.0.0', active: 'active' });
+  });
+
+  it('that cannot run the old version either ends with "a person is needed", and the candidate is quarantined [F098]', async () => {
+    await installed(service('Restart=no'));
+    await lab.publish('2.0.0', 'crash 1500');
+    await lab.configure({ soak: '4s', unit: 'own' });
+    await lab.updater('upgrade', '--no-wait');
+    await lab.host.waitFor('[ "$(readlink /opt/demo/current)" = versions/2.0.0 ]');
+    await lab.host.sh('echo quit 100 >/opt/demo/versions/1.0.0/share/behaviour');
+    expect(await lab.waitForEnd(2)).toBe('rollback-failed');
+    expect(await lab.lastEnd()).toMatchObject({ failure: { code: 'GATE_OLD' }, quarantine: { version: '2.0.0' } });
+    expect(await lab.facts()).toMatchObject({ current: '1.0.0', fallback: '' });
+  });
+});
+
+describe('the fallback', () => {
+  it('does not start a node that its operator stopped between two tries of it', async () => {
+    await installed(service());
+    await lab.configure({ soak: '60s', unit: 'own' });
+    await lab.publish('2.0.0');
+    await lab.updater('upgrade', '--no-wait');
+    await lab.host.waitFor(
+      `grep -q '"state":"soak"' /var/lib/node-updater/demo/ledger.jsonl && [ "$(readlink /opt/demo/current)" = versions/2.0.0 ]`,
+    );
+    await lab.host.sh(`
+      mv /opt/demo/versions/1.0.0 /opt/demo/away
+      systemctl kill --signal=KILL node-updater@demo.service`);
+    await lab.host.waitForJournal(/cannot be put back/);
+    await lab.host.sh('systemctl stop demo.service; mv /opt/demo/away /opt/demo/versions/1.0.0');
+    expect(await lab.waitForEnd(2)).toBe('stopped-by-operator');
+    expect(await lab.facts()).toMatchObject({ current: '1.0.0', fallback: '', active: 'inactive' });
+  });
+
+  it('is not trusted behind a symbolic link, where it could come too late at boot', async () => {
+    await installed(service());
+    await lab.host.sh(
+      'systemctl stop demo.service; mv /opt/demo /opt/elsewhere; ln -s elsewhere /opt/demo; systemctl start demo.service',
+    );
+    await lab.publish('2.0.0');
+    const { status, stdout, stderr } = await lab.updater('upgrade');
+    expect(status).toBe(1);
+    expect(stdout + stderr).toContain('/opt/elsewhere /opt/demo none bind');
+  });
+});
