@@ -82,6 +82,39 @@ describe('a node under its operator’s own unit', () => {
   });
 });
 
+describe('a node that its socket starts', () => {
+  const probe = '[[gate.probe]]\ntype = "http"\nurl = "http://127.0.0.1:8080/"\n';
+  /** Asks without a pause for some seconds, and counts what was refused. */
+  const asker = `let asked = 0, refused = 0;
+    for (const end = Date.now() + 6000; Date.now() < end; asked++)
+      await fetch('http://127.0.0.1:8080/').catch((error) => { if (error.cause?.code === 'ECONNREFUSED') refused++; });
+    console.log(JSON.stringify({ asked: asked > 100, refused }));`;
+
+  it('is upgraded without one refused connection, gated by its probes, and put back as well', async () => {
+    lab = await makeLab();
+    await lab.host.push(Buffer.from(service()), '/etc/systemd/system/demo.service', 0o644);
+    const socket = '[Socket]\nListenStream=127.0.0.1:8080\n[Install]\nWantedBy=sockets.target\n';
+    await lab.host.push(Buffer.from(socket), '/etc/systemd/system/demo.socket', 0o644);
+    await lab.host.sh('systemctl daemon-reload; systemctl enable --now demo.socket');
+    await lab.configure({ soak: '1s', unit: 'own', more: probe });
+    await lab.publish('1.0.0');
+    expect((await lab.updater('upgrade')).status).toBe(0);
+    await lab.publish('2.0.0');
+    const asking = lab.host.run(['/usr/lib/node-autoupdate/node', '--input-type=module', '-e', asker]);
+    expect((await lab.updater('upgrade')).status).toBe(0);
+    expect(JSON.parse((await asking).stdout)).toEqual({ asked: true, refused: 0 });
+    expect(await lab.facts()).toEqual(runs('2.0.0'));
+    await lab.publish('3.0.0', 'sick');
+    expect((await lab.updater('upgrade')).status).toBe(3);
+    expect(await lab.facts()).toEqual(runs('2.0.0'));
+    // Node and socket stopped by their operator: nothing is started.
+    await lab.host.sh('systemctl stop demo.socket demo.service');
+    await lab.publish('2.0.1');
+    expect((await lab.updater('upgrade')).status).toBe(0);
+    expect(await lab.facts()).toMatchObject({ current: '2.0.0', active: 'inactive' });
+  });
+});
+
 describe('the fallback', () => {
   it('does not start a node that its operator stopped between two tries of it', async () => {
     await installed(service());

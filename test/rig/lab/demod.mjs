@@ -22,6 +22,8 @@ process.on('SIGTERM', () => {
   process.exit(behaviour === 'sulky' ? 1 : 0);
 });
 if (behaviour === 'silent') setInterval(() => undefined, 1000);
+// What systemd listens on for us is descriptor 3.
+else if (process.env.LISTEN_FDS === '1') server.listen({ fd: 3 });
 else server.listen(Number(process.env.DEMOD_PORT ?? 8080), '127.0.0.1');
 if (behaviour === 'crash') setTimeout(() => process.exit(1), Number(argument));
 if (behaviour === 'quit') setTimeout(() => process.exit(0), Number(argument));
