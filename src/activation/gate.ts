@@ -2,7 +2,7 @@
  * The health gate's judgement: pure. What a unit's properties and the probes' rounds say about the version that runs.
  * Rules and their reasons: DESIGN.md section 6 and the cases it points to.
  */
-import type { ErrorCode } from '../errors.ts';
+import { UpdaterError, type ErrorCode } from '../errors.ts';
 import type { ServiceFacts, UnitFacts } from '../host/ports.ts';
 
 export type Verdict =
@@ -95,6 +95,13 @@ export function judgeRounds(rounds: readonly (readonly string[])[], failures: nu
   }
   const last = recent.at(-1);
   return last?.length === 0 ? { kind: 'holds' } : { kind: 'waiting' };
+}
+
+/** A failed verdict as the error that ends the transaction. */
+export function gateError(verdict: Extract<Verdict, { kind: 'failed' }>, unit: string): UpdaterError {
+  return new UpdaterError(verdict.code, verdict.message, {
+    remedy: `See what the version said: journalctl -u ${unit}`,
+  });
 }
 
 function failed(code: ErrorCode, message: string): Verdict {

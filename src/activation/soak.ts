@@ -1,6 +1,6 @@
 import { UpdaterError } from '../errors.ts';
 import type { ActivationContext } from './context.ts';
-import { judgeRounds, judgeUnit, type Baseline, type Verdict } from './gate.ts';
+import { gateError, judgeRounds, judgeUnit, type Baseline, type Verdict } from './gate.ts';
 import { startRounds, type Rounds } from './probe-room.ts';
 
 export type Soaked = { readonly kind: 'held' } | { readonly kind: 'operator'; readonly message: string };
@@ -43,7 +43,7 @@ async function watchUntilHeld(
     const verdict = await look(baseline, rounds, context);
     const now = clock.monotonic();
     if (verdict.kind === 'operator') return verdict;
-    if (verdict.kind === 'failed') throw gateError(verdict, context);
+    if (verdict.kind === 'failed') throw gateError(verdict, context.unit);
     if (verdict.kind === 'holds') {
       held += min(now - last, MAX_CREDIT);
       if (held >= BigInt(soak) * 1000n) return { kind: 'held' };
@@ -61,12 +61,6 @@ async function look(baseline: Baseline, rounds: Rounds | undefined, context: Act
   if (unit.kind === 'failed' || unit.kind === 'operator' || rounds === undefined) return unit;
   const probes = judgeRounds(await rounds.read(), context.settings.gate.failures);
   return probes.kind === 'holds' ? unit : probes;
-}
-
-function gateError(verdict: Extract<Verdict, { kind: 'failed' }>, context: ActivationContext): UpdaterError {
-  return new UpdaterError(verdict.code, verdict.message, {
-    remedy: `See what the version said: journalctl -u ${context.unit}`,
-  });
 }
 
 function notReady(context: ActivationContext): UpdaterError {

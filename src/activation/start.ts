@@ -1,7 +1,7 @@
 import { UpdaterError } from '../errors.ts';
 import type { JobResult, UnitFacts } from '../host/ports.ts';
 import type { ActivationContext } from './context.ts';
-import { judgeUnit, type Verdict } from './gate.ts';
+import { gateError, judgeUnit, type Verdict } from './gate.ts';
 
 export interface Started {
   /** CLOCK_MONOTONIC in microseconds just before the job: a process that started earlier is not the candidate. */
@@ -58,6 +58,8 @@ function notUp(job: JobResult, facts: UnitFacts, verdict: Verdict, context: Acti
       remedy: `See what it waits for: journalctl -u ${unit}. A node that needs longer sets gate.start_timeout.`,
     });
   }
+  // It came up, and was gone again before we looked: that is the gate's to say, as it would a moment later.
+  if (verdict.kind === 'failed' && job === 'done') return gateError(verdict, unit);
   const reason = verdict.kind === 'failed' ? verdict.message : `the start job ended "${job}"`;
   const code = facts.service?.result === 'timeout' ? 'GATE_NOT_READY' : 'ACTIVATE_START';
   return new UpdaterError(code, `${unit} did not start: ${reason}`, { remedy: `See why: journalctl -u ${unit}` });
