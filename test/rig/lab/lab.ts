@@ -141,7 +141,7 @@ soak = "${changes.soak ?? '2s'}"
 start_timeout = "${changes.startTimeout ?? '10s'}"
 interval = "200ms"
 timeout = "1s"
-grace = "${changes.grace ?? '1s'}"
+grace = "${changes.grace ?? '3s'}"
 failures = 3
 ${changes.unit === 'own' ? '' : generated(changes)}${changes.more ?? ''}
 `;
