@@ -1,5 +1,5 @@
 import { realpath, stat } from 'node:fs/promises';
-import { UpdaterError, type ErrorCode } from '../errors.ts';
+import { errnoOf, UpdaterError, type ErrorCode } from '../errors.ts';
 import type { UnitFacts } from '../host/ports.ts';
 import { versionPath } from '../layout.ts';
 import type { Version } from '../release.ts';
@@ -107,8 +107,12 @@ async function checkFallbackUnits(context: ActivationContext): Promise<void> {
 }
 
 async function isDirectory(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => undefined);
-  return found?.isDirectory() === true;
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false;
+    throw error;
+  }
 }
 
 function refuse(
