@@ -1,10 +1,8 @@
 /** The releases that are measured, made and signed by the product's own `release` functions, and a server for them. */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, readdir, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { createInterface } from 'node:readline';
 import type { Artifact } from '../../src/manifest.ts';
 import type { Digest, Version } from '../../src/release.ts';
 import type { Format } from '../../src/release/compress.ts';
@@ -75,26 +73,13 @@ function releaseOf({ archive, description }: Built, version: string): Release {
   return { archive, version: versionOf(version), digest: sha256, binary: PROGRAM, artifact };
 }
 
+/** Says where it listens as soon as it does; when it dies first, there is no line to wait for. */
 async function serve(directory: string): Promise<{ origin: string; stop: () => void }> {
-  const port = await freePort();
   const program = join(ROOT, 'test/rig/http/static.ts');
-  const child = spawn(process.execPath, [program, directory, String(port)], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  const origin = `http://127.0.0.1:${String(port)}`;
-  for (let tries = 0; ; tries++) {
-    const answer = await fetch(origin).catch(() => undefined);
-    if (answer !== undefined) break;
-    if (tries > 100) throw new Error('the server of the releases does not answer');
-    await delay(50);
+  const child = spawn(process.execPath, [program, directory, '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  for await (const line of createInterface({ input: child.stdout })) {
+    const address = /^listening on (\S+)$/.exec(line)?.[1];
+    if (address !== undefined) return { origin: `http://${address}`, stop: () => child.kill() };
   }
-  return { origin, stop: () => child.kill() };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
+  throw new Error('the server of the releases ended before it listened');
 }
