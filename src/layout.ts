@@ -29,7 +29,10 @@ export interface NodeLayout {
   readonly probeReport: string;
   /** There while the updater has something to put back: revert@ has work. */
   readonly openMark: string;
-  /** There while the node is down by our doing; without it nobody starts a node that its operator stopped. */
+  /**
+   * There while the node is down by our doing; without it nobody starts a node that its operator stopped. Holds the
+   * InvocationID that is being replaced: once the unit has another one it is no longer down by our doing.
+   */
   readonly downMark: string;
   /** revert@ found the node stopped by its operator, and left it so. */
   readonly stoppedMark: string;

@@ -16,7 +16,7 @@ import { renderProbationDropIn } from './unit-file.ts';
 export async function arm(from: Version | undefined, context: ActivationContext): Promise<void> {
   const { files, layout } = context;
   await files.makeDirectory(layout.run, 0o755);
-  await files.replace(layout.openMark, '', 0o644);
+  await files.mark(layout.openMark, '');
   if (from !== undefined) await linkFallback(from, context);
   await putOnProbation(context);
 }

@@ -95,7 +95,7 @@ async function fill(staging: string, release: ReleaseToStage, unpack: UnpackInto
 }
 
 /** Removes staging directories of transactions that died; only one transaction of a node runs at a time. */
-async function removeLeftovers(layout: Places, files: Files): Promise<void> {
+export async function removeLeftovers(layout: Places, files: Files): Promise<void> {
   for (const name of await namesIn(layout.versions)) {
     if (name.startsWith(STAGING)) await files.removeTree(`${layout.versions}/${name}`);
   }

@@ -14,12 +14,13 @@ export interface Started {
 export type Before = 'running' | 'down';
 
 /**
- * One restart of the node, which now means the candidate; the mark says meanwhile that it is down by our doing. Waits
- * until the unit is up, at most for `start_timeout`. Throws what the gate would say of a unit that does not come up.
+ * One restart of the node, which now means the candidate; the mark says meanwhile that it is down by our doing; it
+ * holds until the unit has another invocation than the one that the mark names. Waits until the unit is up, at most for
+ * `start_timeout`. Throws what the gate would say of a unit that does not come up.
  */
 export async function startNode(before: Before, context: ActivationContext): Promise<Started> {
   const { bus, clock, files, layout, unit } = context;
-  await files.replace(layout.downMark, '', 0o644);
+  await files.mark(layout.downMark, (await bus.facts(unit)).invocationId);
   const startedAfter = clock.monotonic();
   const job = await restart(before, startedAfter, context);
   const facts = await bus.facts(unit);

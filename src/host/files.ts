@@ -7,7 +7,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chmod, lstat, mkdir, open, rename, rm, stat, symlink, unlink } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readdir, rename, rm, stat, symlink, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { diskError, errnoOf } from '../errors.ts';
@@ -15,11 +15,14 @@ import type { Files, Run } from './ports.ts';
 
 const SYNC_TIMEOUT = 10 * 60 * 1000;
 const PARENT_MODE = 0o755;
+/** What `temporaryBeside` makes of a name; no name of anybody else's looks so by accident. */
+const TEMPORARY = /^\.(.+)\.[0-9a-f]{24}$/;
 
 /** The Files port. `run` starts sync(1): Node has no syncfs(2). */
 export function durableFiles(run: Run): Files {
   return {
     replace,
+    mark,
     append,
     truncate,
     symlink: makeLink,
@@ -28,6 +31,7 @@ export function durableFiles(run: Run): Files {
     remove,
     makeDirectory,
     removeTree,
+    sweep,
     syncFileSystem: (path) => syncFileSystem(run, path),
   };
 }
@@ -40,6 +44,15 @@ async function replace(path: string, bytes: string | Uint8Array, mode: number): 
       await rename(temporary, path);
     });
     await syncDirectory(dirname(path));
+  });
+}
+
+async function mark(path: string, text: string): Promise<void> {
+  await reporting('write', path, async () => {
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
+    await using file = await open(path, flags, 0o644);
+    await file.chmod(0o644);
+    await file.writeFile(text);
   });
 }
 
@@ -137,6 +150,16 @@ async function removeTree(path: string): Promise<void> {
   await reporting('remove the tree', path, async () => {
     await rm(path, { recursive: true, force: true });
     await syncDirectoryIfThere(dirname(path));
+  });
+}
+
+async function sweep(directory: string, ours: (name: string) => boolean): Promise<void> {
+  await reporting('sweep', directory, async () => {
+    if (!(await exists(directory))) return;
+    for (const name of await readdir(directory)) {
+      const intended = TEMPORARY.exec(name)?.[1];
+      if (intended !== undefined && ours(intended)) await unlinkIfThere(join(directory, name));
+    }
   });
 }
 

@@ -7,6 +7,8 @@
 export interface Files {
   /** Writes a sibling temporary file, fsyncs it, renames it over `path`, fsyncs the directory. */
   replace(path: string, bytes: string | Uint8Array, mode: number): Promise<void>;
+  /** Writes a small file (0644) in place, without a temporary one and not flushed: for the marks on /run. */
+  mark(path: string, text: string): Promise<void>;
   /** Appends to a file (made with `mode` if missing) and fsyncs it, and the directory when it was made. */
   append(path: string, bytes: string, mode: number): Promise<void>;
   /** Cuts a file to `size` bytes and fsyncs it. */
@@ -23,6 +25,8 @@ export interface Files {
   makeDirectory(path: string, mode: number): Promise<void>;
   /** Removes a tree if it is there. */
   removeTree(path: string): Promise<void>;
+  /** Removes what a death in `replace` or `switchLink` left in a directory, for the names that are `ours`. */
+  sweep(directory: string, ours: (name: string) => boolean): Promise<void>;
   /** Flushes the whole file system that holds `path` (`sync -f`): cheaper than thousands of fsyncs. */
   syncFileSystem(path: string): Promise<void>;
 }

@@ -2,6 +2,7 @@
  * One run of a node's transaction unit: settle what was left open, then do what was asked for. Without a request it only
  * settles: that is the run that the fallback starts after it has put a version back.
  */
+import { sweepLeftovers } from '../activation/sweep.ts';
 import { EXIT, UpdaterError, type ExitCode } from '../errors.ts';
 import type { Request } from '../orders.ts';
 import { describeStep } from './announce.ts';
@@ -22,6 +23,7 @@ export async function transact(
   context: MachineContext,
 ): Promise<ExitCode> {
   try {
+    await sweepLeftovers(context);
     const open = findOpen(ledger.records);
     const settled = open === undefined ? undefined : await settleOpen(open, request, ledger, context);
     if (settled === 'yield') return EXIT.rolledBack;

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { makeLab, type Lab } from '../rig/lab/lab.ts';
+import type { Behaviour } from '../rig/lab/tree.ts';
 
 let lab: Lab;
 afterEach(() => lab[Symbol.asyncDispose]());
@@ -14,12 +15,12 @@ WantedBy=multi-user.target
 `;
 
 /** A node under a unit of its operator's own, 1.0.0 committed. */
-async function installed(unit: string): Promise<void> {
+async function installed(unit: string, behaviour: Behaviour = 'good'): Promise<void> {
   lab = await makeLab();
   await lab.host.push(Buffer.from(unit), '/etc/systemd/system/demo.service', 0o644);
   await lab.host.sh('systemctl daemon-reload; systemctl enable demo.service');
   await lab.configure({ soak: '1s', unit: 'own' });
-  await lab.publish('1.0.0');
+  await lab.publish('1.0.0', behaviour);
   const { status, stderr } = await lab.updater('upgrade');
   expect(status, stderr).toBe(0);
 }
@@ -116,20 +117,27 @@ describe('a node that its socket starts', () => {
 });
 
 describe('the fallback', () => {
-  it('does not start a node that its operator stopped between two tries of it', async () => {
-    await installed(service());
-    await lab.configure({ soak: '60s', unit: 'own' });
-    await lab.publish('2.0.0');
-    await lab.updater('upgrade', '--no-wait');
-    await lab.host.waitFor(`tail -n 1 /var/lib/node-updater/demo/ledger.jsonl | grep -q '"state":"soak"'`);
-    await lab.host.sh(`
+  it.each([
+    { killed: 'in the soak', when: `tail -n 1 /var/lib/node-updater/demo/ledger.jsonl | grep -q '"state":"soak"'` },
+    { killed: 'in the restart itself', when: '[ "$(systemctl show -P SubState demo.service)" = stop-sigterm ]' },
+  ])(
+    'whose updater was killed $killed does not start a node that its operator stopped between two tries',
+    async ({ when }) => {
+      await installed(service(), 'deaf');
+      await lab.configure({ soak: '60s', unit: 'own' });
+      await lab.publish('2.0.0');
+      await lab.updater('upgrade', '--no-wait');
+      await lab.host.waitFor(when);
+      await lab.host.sh(`
       mv /opt/demo/versions/1.0.0 /opt/demo/away
       systemctl kill --signal=KILL node-updater@demo.service`);
-    await lab.host.waitForJournal(/cannot be put back/);
-    await lab.host.sh('systemctl stop demo.service; mv /opt/demo/away /opt/demo/versions/1.0.0');
-    expect(await lab.waitForEnd(2)).toBe('stopped-by-operator');
-    expect(await lab.facts()).toMatchObject({ current: '1.0.0', fallback: '', active: 'inactive' });
-  });
+      await lab.host.waitForJournal(/cannot be put back/);
+      await lab.host.waitFor('systemctl is-active --quiet demo.service');
+      await lab.host.sh('systemctl stop demo.service; mv /opt/demo/away /opt/demo/versions/1.0.0');
+      expect(await lab.waitForEnd(2)).toBe('stopped-by-operator');
+      expect(await lab.facts()).toMatchObject({ current: '1.0.0', fallback: '', active: 'inactive' });
+    },
+  );
 
   it('is not trusted behind a symbolic link, where it could come too late at boot', async () => {
     await installed(service());

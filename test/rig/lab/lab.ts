@@ -118,7 +118,8 @@ if [ "$pid" != 0 ]; then
 fi
 leftovers=$(ls -A /run/node-updater/demo 2>/dev/null | grep -v -e probe -e fetch | tr '\\n' ' ')
 [ ! -e /run/systemd/system/demo.service.d/zzz-node-updater.conf ] || leftovers="$leftovers zzz"
-leftovers="$leftovers$(ls -A /opt/demo/versions 2>/dev/null | grep staging | tr '\\n' ' ')"
+leftovers="$leftovers$(ls -A /opt/demo /opt/demo/versions 2>/dev/null | grep -e staging -e '^\\.current' | tr '\\n' ' ')"
+leftovers="$leftovers$(ls -A /var/lib/node-updater/demo/incoming 2>/dev/null | tr '\\n' ' ')"
 printf '{"current":"%s","fallback":"%s","active":"%s","running":"%s","leftovers":"%s"}' \\
   "$(link current)" "$(link fallback)" "$(systemctl show -P ActiveState demo.service)" "$running" "$leftovers"
 `;

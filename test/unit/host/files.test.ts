@@ -245,3 +245,49 @@ describe('syncFileSystem', () => {
     await expect(files.syncFileSystem(join(directory, 'none'))).rejects.toMatchObject({ code: 'DISK_IO' });
   });
 });
+
+describe('mark', () => {
+  it('writes a small file that all may read whatever the umask, over one that is there', async () => {
+    const path = join(directory, 'down');
+    const umask = process.umask(0o077);
+    try {
+      await files.mark(path, 'a longer text');
+      await files.mark(path, 'text');
+    } finally {
+      process.umask(umask);
+    }
+    expect((await stat(path)).mode & 0o7777).toBe(0o644);
+    expect(await readFile(path, 'utf8')).toBe('text');
+  });
+
+  it('leaves nothing but the mark, wherever its process is killed', async () => {
+    const path = join(directory, 'down');
+    for (const call of ['openat', 'fchmod', 'write', 'close']) {
+      const wrapper = ['strace', '-f', '-o', '/dev/null', '-P', path, '-e', `inject=${call}:signal=KILL`];
+      await expect(elsewhere(wrapper, `await files.mark(dir + '/down', 'text');`)).rejects.toThrow(/strace/);
+      expect((await readdir(directory)).filter((name) => name !== 'down')).toEqual([]);
+    }
+  });
+});
+
+describe('sweep', () => {
+  it('removes what a death in mid-replace left, and nothing else', async () => {
+    const wrapper = ['strace', '-f', '-o', '/dev/null', '-e', 'inject=rename:signal=KILL'];
+    await writeFile(join(directory, 'state.json'), 'old');
+    await elsewhere(wrapper, `await files.replace(dir + '/state.json', 'new', 0o644);`).catch(() => undefined);
+    await elsewhere(wrapper, `await files.switchLink('versions/2', dir + '/current');`).catch(() => undefined);
+    for (const foreign of ['.profile', '.state.json.swp', '.other.service.0123456789abcdef01234567']) {
+      await writeFile(join(directory, foreign), '');
+    }
+    const before = await readdir(directory);
+    await files.sweep(directory, (name) => name !== 'other.service');
+    const after = ['.other.service.0123456789abcdef01234567', '.profile', '.state.json.swp', 'state.json'];
+    expect(before).toHaveLength(after.length + 2);
+    expect((await readdir(directory)).sort()).toEqual(after);
+    expect(await readFile(join(directory, 'state.json'), 'utf8')).toBe('old');
+  });
+
+  it('has nothing to do where there is no directory', async () => {
+    await expect(files.sweep(join(directory, 'missing'), () => true)).resolves.toBeUndefined();
+  });
+});

@@ -1,0 +1,40 @@
+/**
+ * Removes what the death of a transaction left behind: half-written temporary files, directories that were being staged,
+ * copies of archives. Nothing of it is in use, for the caller holds the node's lock; nothing of it decides anything
+ * (DESIGN.md section 6), so that a failure to remove it is only told.
+ */
+import { readdir } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { errnoOf } from '../errors.ts';
+import type { ActivationContext } from './context.ts';
+import { removeLeftovers } from './stage.ts';
+
+export async function sweepLeftovers(context: ActivationContext): Promise<void> {
+  const { files, layout, log } = context;
+  const sweeps = [
+    ...[layout.home, layout.versions, layout.state, layout.run].map((directory) => files.sweep(directory, () => true)),
+    // The directories of the units are shared with others.
+    ...[layout.probation, layout.unitFile, layout.unitDropIn, layout.probeDropIn].map((path) =>
+      files.sweep(dirname(path), (name) => name === basename(path)),
+    ),
+    removeLeftovers(layout, files),
+    emptyIncoming(context),
+  ];
+  for (const swept of await Promise.allSettled(sweeps)) {
+    if (swept.status === 'fulfilled') continue;
+    log.warn(`Leftovers of an earlier run stay until the next one: ${String(swept.reason)}`);
+  }
+}
+
+async function emptyIncoming({ files, layout }: ActivationContext): Promise<void> {
+  for (const name of await namesIn(layout.incoming)) await files.removeTree(`${layout.incoming}/${name}`);
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
