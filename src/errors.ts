@@ -34,6 +34,8 @@ export const CODES = {
   CONFIG_INVALID: { exit: EXIT.configuration, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d02' },
   CONFIG_UNSAFE_FILE: { exit: EXIT.configuration, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d03' },
   CONFIG_UNKNOWN_NODE: { exit: EXIT.configuration, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d04' },
+  /** The pattern for the version does not fit what the program prints: nothing is known about the version. */
+  CONFIG_VERSION_PATTERN: { exit: EXIT.configuration, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d07' },
   // USAGE_: what was typed.
   USAGE_INVALID: { exit: EXIT.usage, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d05' },
   USAGE_NOT_PERMITTED: { exit: EXIT.notPermitted, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d06' },
@@ -71,6 +73,8 @@ export const CODES = {
   // DISK_: this host's storage. Tried again at the next run; never quarantines.
   DISK_FULL: { exit: EXIT.tryLater, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d40' },
   DISK_READ_ONLY: { exit: EXIT.tryLater, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d41' },
+  /** Programs may not be run where the versions are: nothing passes by itself here. */
+  DISK_NOEXEC: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d43' },
   DISK_IO: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d42' },
   // HOST_: systemd, the bus, the lock, the ledger.
   HOST_BUS: { exit: EXIT.tryLater, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d50' },
@@ -92,7 +96,11 @@ export const CODES = {
   GATE_NOT_READY: { exit: EXIT.rolledBack, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d74' },
   GATE_PROBE: { exit: EXIT.rolledBack, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d75' },
   GATE_VERSION: { exit: EXIT.rolledBack, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d76' },
+  /** The binary cannot be run, does not end, or ends with an error when it is asked for its version. */
+  GATE_BINARY: { exit: EXIT.rolledBack, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d78' },
   GATE_OLD: { exit: EXIT.rollbackFailed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d77' },
+  /** systemd cannot put the version before back. */
+  ACTIVATE_REVERT: { exit: EXIT.rollbackFailed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d79' },
   // RELEASE_: the publisher's side.
   RELEASE_INPUT: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d80' },
   RELEASE_GPG: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d81' },

@@ -96,7 +96,13 @@ export type ProbeOrder =
 /** One line of probe-report.jsonl. */
 export type ProbeLine =
   | { readonly id: string; readonly kind: 'version'; readonly version: string }
-  | { readonly id: string; readonly kind: 'version-failed'; readonly message: string }
+  | {
+      readonly id: string;
+      readonly kind: 'version-failed';
+      /** `program`: it could not be run, or ended badly. `pattern`: it ran well, and the pattern found no version. */
+      readonly reason: 'program' | 'pattern';
+      readonly message: string;
+    }
   | {
       readonly id: string;
       readonly kind: 'round';

@@ -7,8 +7,9 @@ import { checkAccount } from './account.ts';
 import type { ActivationContext } from './context.ts';
 import { ensureUnits } from './ensure-units.ts';
 import { readLinks } from './links.ts';
-import { checkVersion } from './probe-room.ts';
+import { checkMayRun } from './mounts.ts';
 import type { Before } from './start.ts';
+import { checkVersion } from './version-check.ts';
 
 /** systemd's "no time limit". */
 const INFINITY = 2n ** 64n - 1n;
@@ -37,7 +38,9 @@ export async function preflight(
   }
   const directory = versionPath(layout, transition.to);
   if (!(await isDirectory(directory))) throw refuse('POLICY_NO_TARGET', `${directory} is not there`);
-  await checkVersion(`${directory}/${settings.binary}`, transition.to, context);
+  const program = `${directory}/${settings.binary}`;
+  await checkMayRun(program);
+  await checkVersion(program, transition.to, 'staged', context);
   return readiness(facts, transition.action, await listeningSocket(facts, context));
 }
 

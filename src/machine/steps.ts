@@ -5,9 +5,9 @@ import { cleanUp } from '../activation/clean.ts';
 import { commit } from '../activation/commit.ts';
 import type { Baseline } from '../activation/gate.ts';
 import { preflight } from '../activation/preflight.ts';
-import { checkVersion } from '../activation/probe-room.ts';
 import { soakNode } from '../activation/soak.ts';
 import { startNode, type Before } from '../activation/start.ts';
+import { checkVersion } from '../activation/version-check.ts';
 import { withdraw } from '../activation/withdraw.ts';
 import { UpdaterError } from '../errors.ts';
 import type { MachineContext } from './context.ts';
@@ -51,7 +51,7 @@ export function makeSteps(transaction: Transaction, open: OpenTransaction | unde
     },
     soak: async () => {
       await context.clock.wait(COMING_UP);
-      await checkVersion(`${context.layout.current}/${context.settings.binary}`, to, context);
+      await checkVersion(`${context.layout.current}/${context.settings.binary}`, to, 'current', context);
       const soaked = await soakNode(context.settings.gate.soak, baseline, context);
       return soaked.kind === 'held' ? OK : operator(soaked.message);
     },
@@ -84,7 +84,7 @@ function operator(message: string): Answer {
 function nodeStopped(action: Transaction['action'], context: MachineContext): Answer {
   const message = `${context.unit} is stopped, and what its operator stopped is not started by us`;
   const command = action === 'rollback' ? 'rollback' : 'upgrade';
-  const remedy = `The version is staged. Start the node, then type: node-updater ${command} ${context.settings.node}`;
+  const remedy = `The version is staged. Start the node, then type: sudo node-updater ${command} ${context.settings.node}`;
   return { event: 'operator', failure: { code: 'HOST_NODE_STOPPED', message, remedy } };
 }
 

@@ -74,6 +74,36 @@ describe('what cannot be had or believed', () => {
     expect(await lab.facts()).toEqual(runs('2.0.0'));
   });
 
+  it('is found before the stop when /opt/NODE is mounted noexec, and blames no version [S1.18]', async () => {
+    await installed();
+    const pid = await lab.host.sh('systemctl show -P MainPID demo.service');
+    await lab.publish('2.0.0');
+    await lab.host.sh('mount --bind /opt/demo /opt/demo && mount -o remount,bind,noexec /opt/demo');
+    const { status, stderr } = await lab.updater('upgrade');
+    expect(status, stderr).toBe(1);
+    expect(stderr).toContain('mount -o remount,exec /opt/demo');
+    const end = await lab.lastEnd();
+    expect(end).toMatchObject({ outcome: 'unchanged', failure: { code: 'DISK_NOEXEC' } });
+    expect(end).not.toHaveProperty('quarantine');
+    expect(await lab.host.sh('systemctl show -P MainPID demo.service')).toBe(pid);
+    await lab.host.sh('mount -o remount,bind,exec /opt/demo');
+    expect((await lab.updater('upgrade')).status).toBe(0);
+    expect(await lab.facts()).toEqual(runs('2.0.0'));
+  });
+
+  it('is the configuration’s fault when version.pattern finds nothing: nothing is touched, no version is blamed', async () => {
+    await installed();
+    await lab.publish('2.0.0');
+    await lab.host.sh(`sed -i 's/^pattern = .*/pattern = "daemon ([0-9.]+)"/' /etc/node-updater/nodes.d/demo.toml`);
+    const { status, stderr } = await lab.updater('upgrade');
+    expect(status, stderr).toBe(78);
+    expect(stderr).toContain('Mend version.pattern in /etc/node-updater/nodes.d/demo.toml');
+    const end = await lab.lastEnd();
+    expect(end).toMatchObject({ outcome: 'unchanged', failure: { code: 'CONFIG_VERSION_PATTERN' } });
+    expect(end).not.toHaveProperty('quarantine');
+    expect(await lab.facts()).toEqual(runs('1.0.0'));
+  });
+
   it('is told before anything is started when the unit’s user does not exist, and blames no version', async () => {
     lab = await makeLab();
     await lab.publish('1.0.0');
@@ -189,7 +219,7 @@ describe('rooms', () => {
     // A candidate whose --version never ends is given up before anything is stopped.
     await lab.publish('2.0.0', 'mute');
     expect((await lab.updater('upgrade')).status).toBe(1);
-    expect(await lab.lastEnd()).toMatchObject({ outcome: 'unchanged', failure: { code: 'GATE_VERSION' } });
+    expect(await lab.lastEnd()).toMatchObject({ outcome: 'unchanged', failure: { code: 'GATE_BINARY' } });
     expect(await lab.facts()).toEqual(runs('1.0.0'));
     expect(await lab.host.sh('pgrep -u demo -f sleep || echo none')).toBe('none');
   });

@@ -48,18 +48,32 @@ describe('version', () => {
   it.each([
     { name: 'fails', script: 'echo workerd 1; echo broken >&2; exit 2', message: 'ended with status 2: broken' },
     { name: 'crashes', script: 'echo workerd 1; kill -ABRT $$', message: 'ended by SIGABRT: workerd 1' },
-    { name: 'says something else', script: 'echo v1', message: 'the pattern workerd (\\S+) is not in its output: v1' },
+  ])('is unknown, and the program is at fault, when it $name', async ({ script, message }) => {
+    expect(await askScript(script)).toEqual({ id: 'v', kind: 'version-failed', reason: 'program', message });
+  });
+
+  it.each([
+    { name: 'is not in what the program prints', script: 'echo v1', message: 'it printed "v1"' },
+    { name: 'finds nothing because nothing is printed', script: 'exit 0', message: 'it printed nothing' },
     {
-      name: 'says too much',
+      name: 'finds too much',
       script: `echo workerd ${'9'.repeat(65)}`,
-      message: expect.stringMatching('is too long') as string,
+      message: expect.stringMatching('is longer than 64 characters') as string,
     },
-  ])('is unknown when the binary $name', async ({ script, message }) => {
-    expect(await askScript(script)).toEqual({ id: 'v', kind: 'version-failed', message });
+  ])('is unknown, and the pattern is at fault, when it $name', async ({ script, message }) => {
+    expect(await askScript(script)).toEqual({ id: 'v', kind: 'version-failed', reason: 'pattern', message });
+  });
+
+  it('is unknown, and the pattern is at fault, when it keeps us busy', async () => {
+    const script = `echo ${'a'.repeat(60)}!`;
+    expect(await askScript(script, { pattern: '(a+)+$' })).toMatchObject({ reason: 'pattern' });
   });
 
   it('is unknown when the binary hangs, is no program, or is not there', async () => {
-    expect(await askScript('exec sleep 60', { timeout: 200 })).toMatchObject({ message: 'did not end within 200 ms' });
+    expect(await askScript('exec sleep 60', { timeout: 200 })).toMatchObject({
+      reason: 'program',
+      message: 'did not end within 200 ms',
+    });
     const order = {
       schema: 1,
       id: 'v',
@@ -67,10 +81,26 @@ describe('version', () => {
       version: { args: [], pattern: '(x)' },
       timeout: 1000,
     } as const;
-    for (const program of ['/nonexistent', '/etc/passwd']) {
+    for (const [program, errno] of [
+      ['/nonexistent', 'ENOENT'],
+      ['/etc/passwd', 'EACCES'],
+    ] as const) {
       await using room = startRoom({ ...order, program });
-      expect(await room.next()).toMatchObject({ kind: 'version-failed' });
+      expect(await room.next()).toMatchObject({
+        reason: 'program',
+        message: expect.stringContaining(errno) as string,
+      });
     }
+  });
+
+  it('is unknown, for a reason that can be understood, when the interpreter of the binary is not on this host', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'probe-'));
+    const program = join(directory, 'node');
+    writeFileSync(program, '#!/nonexistent/interpreter\n', { mode: 0o755 });
+    const version = { args: [], pattern: '(x)' };
+    await using room = startRoom({ schema: 1, id: 'v', kind: 'version', program, version, timeout: 1000 });
+    expect(await room.next()).toMatchObject({ message: expect.stringContaining('interpreter') as string });
+    rmSync(directory, { recursive: true });
   });
 
   it('is looked for in the first 64 KiB of output alone', async () => {
