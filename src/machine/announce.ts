@@ -39,16 +39,18 @@ export async function announce(ended: Ended, context: MachineContext): Promise<v
 export function describeEnding({ transaction, outcome, failure, quarantine }: Ended): string {
   const { from, to } = transaction;
   const why = failure === undefined ? '' : `: ${failure.message}`;
-  const kept = quarantine === undefined ? '' : ` ${quarantine.version} does not come again by itself.`;
+  const kept =
+    quarantine === undefined ? '' : ` ${quarantine.version} is in quarantine: it is not tried again by itself.`;
+  const back = from === undefined ? `${to} was removed again` : `The node was put back to ${from} from ${to}`;
   switch (outcome) {
     case 'committed':
       return `${to} is committed${from === undefined ? '' : ` (before: ${from})`}.${kept}`;
     case 'unchanged':
       return `${to} was not activated, the node is unchanged${why}.${kept}`;
     case 'rolled-back':
-      return `${to} was put back to ${from ?? 'nothing installed'}${why}.${kept}`;
+      return `${back}${why}.${kept}`;
     case 'rollback-failed':
-      return `${to} was put back to ${from ?? 'nothing installed'}, which is not healthy either${why}. A person is needed.${kept}`;
+      return `${from === undefined ? `${to} could not be removed again` : back}${why}. A person is needed.${kept}`;
     case 'stopped-by-operator':
       return `The node was stopped by its operator while ${to} was on probation; ${from ?? 'nothing'} is current, and it stays stopped.`;
     default:

@@ -112,6 +112,8 @@ function remember(at: number, etag: string | undefined, manifest: Manifest, deci
     ...(release === undefined ? {} : { offered: release.version }),
     install: decision.install,
     gates: decision.gates,
+    ...(manifest.minimum === undefined ? {} : { minimum: manifest.minimum }),
+    suggested: manifest.suggested,
     expires: manifest.expires,
     withdrawn: manifest.withdrawn,
   };

@@ -2,14 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { readLinks } from '../activation/links.ts';
 import { listStaged } from '../activation/stage.ts';
 import { UpdaterError } from '../errors.ts';
+import type { Force } from '../orders.ts';
 import type { Decision, Gate } from '../policy/decide.ts';
-import type { Version } from '../release.ts';
+import type { NodeName, Version } from '../release.ts';
 import type { MachineContext } from './context.ts';
 import type { Ledger } from './ledger.ts';
 import { readCheckState } from './state-files.ts';
 import type { Transaction } from './state.ts';
 
-/** The transaction that a decision calls for, or undefined when a gate blocks it. */
+/**
+ * The transaction that a decision calls for, or undefined when there is nothing to do. Throws POLICY_QUARANTINED and
+ * POLICY_NO_TARGET when a person asked for it and is refused.
+ */
 export async function planUpgrade(
   decision: Decision,
   serial: number,
@@ -17,6 +21,8 @@ export async function planUpgrade(
   context: MachineContext,
 ): Promise<Transaction | undefined> {
   const { release, artifact, install } = decision;
+  const refused = refusalOf(decision, context.settings.node);
+  if (refused !== undefined) throw refused;
   if (!install || release === undefined || artifact === undefined) return undefined;
   const { current } = await readLinks(context.layout);
   return {
@@ -36,6 +42,25 @@ export function blocking(decision: Decision): Gate | undefined {
   return decision.gates.find((gate) => !gate.passed);
 }
 
+/** What a person is told whose wish a gate refuses, with what would overrule it; undefined when none does. Pure. */
+export function refusalOf({ refused, release }: Decision, node: NodeName): UpdaterError | undefined {
+  if (refused.length === 0) return undefined;
+  const code = refused.some(({ gate }) => gate === 'quarantine') ? 'POLICY_QUARANTINED' : 'POLICY_NO_TARGET';
+  const message = `The upgrade is refused: ${refused.map((gate) => gate.message).join('; ')}`;
+  return new UpdaterError(code, message, { remedy: overruling(refused, release?.version, node) });
+}
+
+function overruling(refused: readonly Gate[], version: Version | undefined, node: NodeName): string {
+  const forces = refused.flatMap(({ gate }) => FORCE_FOR[gate] ?? []);
+  if (version === undefined || forces.length < refused.length) {
+    return `Nothing overrules that. What is on offer, and what blocks it: node-updater why ${node}`;
+  }
+  const flags = forces.map((force) => ` --force ${force}`).join('');
+  return `If you want it all the same: sudo node-updater upgrade ${node} --to ${version}${flags}`;
+}
+
+const FORCE_FOR: Readonly<Partial<Record<Gate['gate'], Force>>> = { newer: 'downgrade', quarantine: 'quarantine' };
+
 /** A rollback asked for by its operator: to a version named, or to the one that was committed before this one. */
 export async function planRollback(
   to: Version | undefined,
@@ -48,7 +73,7 @@ export async function planRollback(
   if (current === undefined) throw noTarget('Nothing is installed, so there is nothing to roll back', context);
   const target = to ?? committedBefore(current, ledger);
   if (target === undefined) throw noTarget(`No version was committed before ${current}`, context);
-  if (target === current) throw noTarget(`${target} is what runs`, context);
+  if (target === current) throw noTarget(`${target} is what runs already`, context);
   const staged = await listStaged(layout);
   if (!staged.includes(target)) throw noTarget(`${target} is not staged on this host`, context);
   const known = await readCheckState(layout);

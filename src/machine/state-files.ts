@@ -16,6 +16,9 @@ export interface CheckState {
   readonly offered?: Version;
   readonly install?: boolean;
   readonly gates?: readonly Gate[];
+  /** What the publisher asks of all nodes; `offered` is what this one may have. */
+  readonly minimum?: Version;
+  readonly suggested?: Version;
   /** Milliseconds since the epoch at which the manifest goes out of date. */
   readonly expires?: number;
   readonly withdrawn?: readonly Version[];

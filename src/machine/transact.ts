@@ -60,8 +60,7 @@ async function lookAndUpgrade(
   if (plan === undefined) {
     const message = blocking(decision)?.message ?? 'nothing is on offer';
     context.log.info(`Nothing to do: ${message}`);
-    const exit = request.kind === 'upgrade' && request.to !== undefined ? EXIT.failed : EXIT.done;
-    return answer(request, exit, `Nothing to do: ${message}`, ledger);
+    return answer(request, EXIT.done, `Nothing to do: ${message}`, ledger);
   }
   if (request.kind === 'check') return answer(request, EXIT.offered, `${offered ?? ''} is offered`, ledger);
   if (request.kind === 'upgrade' && request.force.includes('quarantine')) {

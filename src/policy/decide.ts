@@ -14,11 +14,18 @@ export interface Facts {
   readonly now: number;
   /** cohortOf() of this node. */
   readonly place: Buffer;
-  /** Versions that failed here, with the reason. */
-  readonly quarantined: ReadonlyMap<Version, { readonly message: string }>;
+  /** Versions that may not come again by themselves, with the reason. */
+  readonly quarantined: ReadonlyMap<Version, QuarantineReason>;
+}
+
+export interface QuarantineReason {
+  readonly cause: 'gate' | 'interrupted' | 'operator';
+  readonly message: string;
 }
 
 export interface Wish {
+  /** A person typed it; absent for the timer, and for who only looks. */
+  readonly kind?: 'upgrade';
   /** A version that the operator asked for by name. */
   readonly to?: Version;
   readonly force: readonly Force[];
@@ -39,14 +46,18 @@ export interface Decision {
   readonly artifact: Artifact | undefined;
   /** True when every gate passed. */
   readonly install: boolean;
+  /** The gates that refuse what a person has asked for; empty where there was just nothing to do, or nobody asked. */
+  readonly refused: readonly Gate[];
 }
 
 export function decide(manifest: Manifest, facts: Facts, wish: Wish): Decision {
   const version = target(manifest, facts, wish);
   const release = manifest.releases.find((offered) => offered.version === version);
   const offered = gateOffered(manifest, version, release);
-  if (release === undefined || !offered.passed)
-    return { gates: [offered], release, artifact: undefined, install: false };
+  if (release === undefined || !offered.passed) {
+    const gates = [offered];
+    return { gates, release, artifact: undefined, install: false, refused: refusing(gates, version, facts, wish) };
+  }
   const artifact = fittingArtifact(release, facts);
   const gates = [
     offered,
@@ -56,8 +67,22 @@ export function decide(manifest: Manifest, facts: Facts, wish: Wish): Decision {
     gateRollout(manifest, release, facts, wish),
     gateQuarantine(release, facts, wish),
   ];
-  return { gates, release, artifact, install: gates.every((gate) => gate.passed) };
+  const install = gates.every((gate) => gate.passed);
+  return { gates, release, artifact, install, refused: refusing(gates, version, facts, wish) };
 }
+
+/**
+ * Who asks for a version by name is refused by every gate that blocks; who asks for what is offered, only by those that no
+ * time opens. That there is nothing newer, or nothing yet, is no refusal, and neither is to have already what was asked for.
+ */
+function refusing(gates: readonly Gate[], version: Version, facts: Facts, wish: Wish): readonly Gate[] {
+  if (wish.kind === undefined || version === facts.current) return [];
+  const blocking = gates.filter(({ passed }) => !passed);
+  if (wish.to !== undefined) return blocking;
+  return blocking.every(({ gate }) => LASTING.includes(gate)) ? blocking : [];
+}
+
+const LASTING: readonly Gate['gate'][] = ['platform', 'quarantine'];
 
 /**
  * What is suggested. A node below the minimum that the rollout has not reached goes to the minimum first, as the Storj
@@ -84,7 +109,7 @@ function gateOffered(manifest: Manifest, version: Version, release: Release | un
     return { gate: 'offered', passed: false, message: `${version} was withdrawn by its publisher` };
   }
   return release === undefined
-    ? { gate: 'offered', passed: false, message: `the manifest does not offer ${version}` }
+    ? { gate: 'offered', passed: false, message: `${version} is not on offer in channel ${manifest.channel}` }
     : { gate: 'offered', passed: true, message: `${version} is offered in channel ${manifest.channel}` };
 }
 
@@ -96,7 +121,7 @@ function gateNewer(release: Release, facts: Facts, wish: Wish): Gate {
     return { gate: 'newer', passed: true, message: `${release.version} is newer than ${current}` };
   }
   const passed = wish.force.includes('downgrade');
-  const message = `${release.version} is not newer than ${current}${passed ? '; asked for all the same' : ''}`;
+  const message = `${release.version} is not newer than ${current}, which runs${passed ? '; asked for all the same' : ''}`;
   return { gate: 'newer', passed, message };
 }
 
@@ -117,9 +142,10 @@ function gatePlatform(release: Release, artifact: Artifact | undefined, facts: F
 function gateNotBefore(release: Release, facts: Facts, wish: Wish): Gate {
   const { notBefore } = release;
   if (notBefore === undefined || notBefore <= facts.now || wish.to !== undefined) {
-    return { gate: 'not-before', passed: true, message: 'its time has come' };
+    return { gate: 'not-before', passed: true, message: 'its publisher does not hold it back' };
   }
-  return { gate: 'not-before', passed: false, message: 'its publisher holds it back for now', opens: notBefore };
+  const message = `its publisher holds ${release.version} back for now`;
+  return { gate: 'not-before', passed: false, message, opens: notBefore };
 }
 
 function gateRollout(manifest: Manifest, release: Release, facts: Facts, wish: Wish): Gate {
@@ -139,16 +165,25 @@ function gateRollout(manifest: Manifest, release: Release, facts: Facts, wish: W
   }
   return inRollout(facts.place, rollout)
     ? { gate: 'rollout', passed: true, message: 'the rollout has reached this node' }
-    : { gate: 'rollout', passed: false, message: 'the rollout has not reached this node yet' };
+    : { gate: 'rollout', passed: false, message: `the rollout of ${release.version} has not reached this node yet` };
 }
 
 function gateQuarantine(release: Release, facts: Facts, wish: Wish): Gate {
   const entry = facts.quarantined.get(release.version);
-  if (entry === undefined) return { gate: 'quarantine', passed: true, message: 'it has not failed here' };
-  const passed = wish.force.includes('quarantine');
-  return {
-    gate: 'quarantine',
-    passed,
-    message: passed ? `it failed here, and is tried again on request` : `it failed here: ${entry.message}`,
-  };
+  if (entry !== undefined && wish.force.includes('quarantine')) {
+    return { gate: 'quarantine', passed: true, message: 'it is in quarantine, and tried again on request' };
+  }
+  return quarantineGate(release.version, entry);
+}
+
+/** For who only knows whether a version is in quarantine. */
+export function quarantineGate(version: Version, entry: QuarantineReason | undefined): Gate {
+  return entry === undefined
+    ? { gate: 'quarantine', passed: true, message: 'it is not in quarantine on this host' }
+    : { gate: 'quarantine', passed: false, message: `${version} ${describeQuarantine(entry)}` };
+}
+
+/** Completes "VERSION …". Only a failed health gate is the version's own failure. */
+export function describeQuarantine({ cause, message }: QuarantineReason): string {
+  return cause === 'gate' ? `failed here: ${message}` : `is in quarantine: ${message}`;
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Artifact, Manifest, Release } from '../../../src/manifest.ts';
 import { cohortOf, inRollout } from '../../../src/policy/cohort.ts';
-import { decide, type Facts, type Wish } from '../../../src/policy/decide.ts';
+import { decide, describeQuarantine, type Facts, type Wish } from '../../../src/policy/decide.ts';
 import type { Digest, NodeName, Version } from '../../../src/release.ts';
 
 const v = (text: string) => text as Version;
@@ -139,11 +139,60 @@ describe('#decide', () => {
   });
 
   it('ignores a quarantined version until its operator forces it, and takes a later one [P13][S1.13]', () => {
-    const quarantined = new Map([[v('2.0.0'), { message: 'it crashed' }]]);
+    const quarantined = new Map([[v('2.0.0'), { cause: 'gate', message: 'it crashed' } as const]]);
     expect(blocked(manifest(), { quarantined })).toBe('quarantine');
     expect(blocked(manifest(), { quarantined }, { force: ['quarantine'] })).toBeUndefined();
     const later = manifest({ suggested: v('2.0.1'), releases: [release('2.0.1')] });
     expect(blocked(later, { quarantined })).toBeUndefined();
+  });
+});
+
+describe('what a person asked for', () => {
+  const quarantined = new Map([[v('2.0.0'), { cause: 'gate', message: 'it crashed' } as const]]);
+  const refused = (wish: Omit<Wish, 'kind'>, offer = manifest(), change: Partial<Facts> = {}) =>
+    decide(offer, { ...facts, ...change }, { kind: 'upgrade', ...wish }).refused.map(({ gate }) => gate);
+
+  it('is refused when it is in quarantine, by name or as what is offered', () => {
+    expect(refused({ force: [] }, manifest(), { quarantined })).toEqual(['quarantine']);
+    expect(refused({ to: v('2.0.0'), force: [] }, manifest(), { quarantined })).toEqual(['quarantine']);
+    expect(refused({ force: ['quarantine'] }, manifest(), { quarantined })).toEqual([]);
+  });
+
+  it('is refused by name with every gate that blocks, so that one answer tells all that is to be overruled', () => {
+    const current = v('2.0.1');
+    expect(refused({ to: v('2.0.0'), force: [] }, manifest(), { current, quarantined })).toEqual([
+      'newer',
+      'quarantine',
+    ]);
+    expect(refused({ to: v('9.9.9'), force: [] })).toEqual(['offered']);
+  });
+
+  it('is no refusal when there is nothing to do, or nothing yet', () => {
+    expect(refused({ force: [] }, manifest(), { current: v('2.0.0') })).toEqual([]);
+    expect(refused({ to: v('2.0.0'), force: [] }, manifest(), { current: v('2.0.0') })).toEqual([]);
+    expect(refused({ force: [] }, manifest({ suggested: v('1.0.0') }), { current: v('2.0.0') })).toEqual([]);
+    const later = manifest({ releases: [release('2.0.0', { notBefore: now + 1 })] });
+    expect(refused({ force: [] }, later, { quarantined })).toEqual([]);
+    expect(
+      refused({ force: [] }, manifest({ rollout: { version: v('2.0.0'), seed: nobody, cursor: nobody } })),
+    ).toEqual([]);
+  });
+
+  it('is refused when no artifact fits this host: no time mends that', () => {
+    expect(refused({ force: [] }, manifest(), { arch: 'arm64' })).toEqual(['platform']);
+  });
+
+  it('is what only a person is refused: the timer has nothing to do', () => {
+    expect(decide(manifest(), { ...facts, quarantined }, { force: [] })).toMatchObject({ install: false, refused: [] });
+  });
+});
+
+describe('#describeQuarantine', () => {
+  it('says of nothing but a failed gate that the version failed [P13]', () => {
+    expect(describeQuarantine({ cause: 'gate', message: 'it crashed' })).toBe('failed here: it crashed');
+    for (const cause of ['operator', 'interrupted'] as const) {
+      expect(describeQuarantine({ cause, message: 'so it was' })).toBe('is in quarantine: so it was');
+    }
   });
 });
 

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { EXIT } from '../../../src/errors.ts';
+import { refusalOf } from '../../../src/machine/plan.ts';
+import type { Decision, Gate } from '../../../src/policy/decide.ts';
+import type { NodeName } from '../../../src/release.ts';
+import { v } from './support.ts';
+
+const NODE = 'demo' as NodeName;
+const quarantine: Gate = { gate: 'quarantine', passed: false, message: '2.0.0 failed here: it crashed' };
+const newer: Gate = { gate: 'newer', passed: false, message: '2.0.0 is not newer than 2.0.1, which runs' };
+const offered: Gate = { gate: 'offered', passed: false, message: '2.0.0 was withdrawn by its publisher' };
+
+function decision(refused: readonly Gate[], known: 'known' | 'unknown' = 'known'): Decision {
+  const release = { version: v('2.0.0') } as Decision['release'];
+  const gates = refused;
+  return { gates, refused, install: false, artifact: undefined, release: known === 'known' ? release : undefined };
+}
+
+describe('#refusalOf', () => {
+  it('is nothing when no gate refuses a person', () => {
+    expect(refusalOf(decision([]), NODE)).toBeUndefined();
+  });
+
+  it('tells of a quarantine why, ends with 1, and gives the command that overrules it', () => {
+    const refusal = refusalOf(decision([quarantine]), NODE);
+    expect(refusal).toMatchObject({ code: 'POLICY_QUARANTINED', exit: EXIT.failed });
+    expect(refusal?.message).toBe('The upgrade is refused: 2.0.0 failed here: it crashed');
+    expect(refusal?.remedy).toContain('sudo node-updater upgrade demo --to 2.0.0 --force quarantine');
+  });
+
+  it('gives one command that overrules all that blocks', () => {
+    expect(refusalOf(decision([newer, quarantine]), NODE)?.remedy).toContain(
+      '--to 2.0.0 --force downgrade --force quarantine',
+    );
+  });
+
+  it('promises no way around what nothing overrules', () => {
+    const refusal = refusalOf(decision([offered], 'unknown'), NODE);
+    expect(refusal).toMatchObject({ code: 'POLICY_NO_TARGET', exit: EXIT.failed });
+    expect(refusal?.remedy).not.toContain('--force');
+    expect(refusalOf(decision([offered, quarantine]), NODE)?.remedy).not.toContain('--force');
+  });
+});
