@@ -14,15 +14,25 @@ export interface Started {
 export type Before = 'running' | 'down';
 
 /**
+ * Milliseconds of quiet on both sides of the restart. What the records before it set off (followers, the journal, the
+ * disk) ends while the old version still runs; and nothing of ours competes with the candidate for the processor while it
+ * comes up. Both would be downtime (promise 7).
+ */
+const QUIET_BEFORE = 300;
+const QUIET_AFTER = 1_000;
+
+/**
  * One restart of the node, which now means the candidate; the mark says meanwhile that it is down by our doing; it
  * holds until the unit has another invocation than the one that the mark names. Waits until the unit is up, at most for
  * `start_timeout`. Throws what the gate would say of a unit that does not come up.
  */
 export async function startNode(before: Before, context: ActivationContext): Promise<Started> {
   const { bus, clock, files, layout, unit } = context;
+  await clock.wait(QUIET_BEFORE);
   await files.mark(layout.downMark, (await bus.facts(unit)).invocationId);
   const startedAfter = clock.monotonic();
   const job = await restart(before, startedAfter, context);
+  if (job === 'done') await clock.wait(QUIET_AFTER);
   const facts = await bus.facts(unit);
   const verdict = judgeUnit(facts, { startedAfter, restarts: 0 });
   if (verdict.kind === 'failed' || (job !== 'done' && job !== 'canceled')) throw notUp(job, facts, verdict, context);

@@ -18,12 +18,6 @@ import { settle } from './settle.ts';
 import type { Transaction } from './state.ts';
 import { fetchArtifact, stageArtifact, verifyArtifact } from './supply.ts';
 
-/**
- * The rooms that judge the candidate are programs of some weight: started at once, they would compete with it for the
- * processor while it comes up, and that is downtime (promise 7). In milliseconds.
- */
-const COMING_UP = 1_000;
-
 const OK: Answer = { event: 'ok' };
 
 /** `open`: what the ledger knows of the transaction, for the steps that settle it. */
@@ -50,7 +44,6 @@ export function makeSteps(transaction: Transaction, open: OpenTransaction | unde
       return started.operatorStopped ? operator(`${context.unit} was stopped by its operator`) : OK;
     },
     soak: async () => {
-      await context.clock.wait(COMING_UP);
       await checkVersion(`${context.layout.current}/${context.settings.binary}`, to, 'current', context);
       const soaked = await soakNode(context.settings.gate.soak, baseline, context);
       return soaked.kind === 'held' ? OK : operator(soaked.message);
