@@ -17,7 +17,8 @@ import type { NodeSettings } from '../settings.ts';
 import { oneNode } from './facts.ts';
 import { follow, type Followed } from './follow.ts';
 import type { Host } from './host.ts';
-import { revertUnit, transactionUnit } from './units.ts';
+import { revertFailed } from './stuck.ts';
+import { isStuck, revertUnit, transactionUnit } from './units.ts';
 
 export interface Target {
   readonly node: NodeName;
@@ -52,7 +53,10 @@ export function actOn(name: string | undefined, what: string, host: Host): Targe
   return { node, layout: host.layout.node(node), settings };
 }
 
-/** Throws HOST_LOCKED when a run is under way or asked for already, HOST_BUS, HOST_UNIT, HOST_LEDGER. */
+/**
+ * Throws HOST_LOCKED when a run is under way or asked for already, ACTIVATE_REVERT when the version before cannot be put
+ * back, HOST_BUS, HOST_UNIT, HOST_LEDGER.
+ */
 export async function ask(asking: Asking, target: Target, host: Host): Promise<Asked> {
   const { node, layout } = target;
   const files = await host.files();
@@ -61,12 +65,14 @@ export async function ask(asking: Asking, target: Target, host: Host): Promise<A
   const before = await readLedger(layout.ledger);
   const bus = await host.bus(busLog(host));
   try {
-    const busy = await isAlive(node, bus);
+    const busy = await isAlive(target, bus, host);
     if (busy && asking.kind.kind !== 'rollback') throw underWay(node, before.records);
     const request = await leave(asking.kind, target, busy, bus, host);
     await orTakeBack(request, layout, () => hand(asking.kind, busy, before.records, node, bus));
     if (asking.then === 'no-wait') return { request, followed: undefined };
-    const followed = await followRequest(request, before.records, asking, target, bus, host);
+    const following = () => followRequest(request, before.records, asking, target, bus, host);
+    // A rollback that could not be ends with what it wanted all the same, as soon as the fallback can do its work.
+    const followed = await (asking.kind.kind === 'rollback' ? following() : orTakeBack(request, layout, following));
     return { request, followed };
   } finally {
     await bus.close();
@@ -111,16 +117,17 @@ async function followRequest(
   request: Request,
   before: readonly LedgerRecord[],
   asking: Asking,
-  { node, layout }: Target,
+  target: Target,
   bus: SystemBus,
   host: Host,
 ): Promise<Followed> {
+  const { node, layout } = target;
   let left = HAND_OVERS;
   const followed = await follow(
     { ledger: layout.ledger, request: request.id, after: before.length },
     {
       clock: host.clock(),
-      alive: orBelieved(() => isAlive(node, bus), host),
+      alive: orBelieved(() => isAlive(target, bus, host), host),
       async again() {
         if (left === 0 || !(await waits(request, layout))) return false;
         left -= 1;
@@ -154,14 +161,16 @@ function orBelieved(look: () => Promise<boolean>, host: Host): () => Promise<boo
   };
 }
 
-async function isAlive(node: NodeName, bus: SystemBus): Promise<boolean> {
+/** Throws ACTIVATE_REVERT when the fallback has failed: it tries again, but nobody should wait for that. */
+async function isAlive({ node, layout }: Target, bus: SystemBus, host: Host): Promise<boolean> {
   const facts = await Promise.all([transactionUnit(node), revertUnit(node)].map((unit) => bus.facts(unit)));
+  if (isStuck({ sub: facts[1]?.subState ?? '' })) throw await revertFailed(node, layout, host.run);
   return facts.some(({ activeState }) => activeState !== 'inactive' && activeState !== 'failed');
 }
 
-async function orTakeBack(request: Request, layout: NodeLayout, work: () => Promise<void>): Promise<void> {
+async function orTakeBack<T>(request: Request, layout: NodeLayout, work: () => Promise<T>): Promise<T> {
   try {
-    await work();
+    return await work();
   } catch (error) {
     await takeBack(request, layout);
     throw error;

@@ -5,16 +5,18 @@
 import { readFile } from 'node:fs/promises';
 import { UpdaterError } from '../errors.ts';
 import type { Artifact } from '../manifest.ts';
+import { refusalOf } from '../machine/plan.ts';
 import { quarantined } from '../machine/recover.ts';
+import type { NodeName } from '../release.ts';
 import { cohortOf } from '../policy/cohort.ts';
 import { decide, type Decision, type Gate, type Wish } from '../policy/decide.ts';
 import { parseManifest } from '../trust/manifest.ts';
 import { archOf, readMachineId } from './machine-facts.ts';
 import type { Target } from './ask.ts';
+import type { Trouble } from './config-view.ts';
 import { readFacts } from './facts.ts';
 import type { Host } from './host.ts';
 import type { Line } from './output.ts';
-import { table } from './table.ts';
 
 export interface DryUpgrade {
   readonly schema: 1;
@@ -23,6 +25,8 @@ export interface DryUpgrade {
   readonly from?: string;
   readonly to?: string;
   readonly install: boolean;
+  /** The upgrade itself would be refused, and so is this. */
+  readonly refused?: Trouble;
   readonly gates: readonly Gate[];
   readonly archive?: { readonly bytes: number; readonly unpacked: number; readonly urls: readonly string[] };
   readonly steps: readonly string[];
@@ -45,21 +49,23 @@ export async function planDryUpgrade(wish: Wish, target: Target, host: Host): Pr
       place: cohortOf(await readMachineId(), node),
       quarantined: quarantined(facts.ledger.records),
     },
-    wish,
+    { ...wish, kind: 'upgrade' },
   );
   return report(decision, { node, current, sources: settings.source.urls, soak: settings.gate.soak });
 }
 
 interface Around {
-  readonly node: string;
+  readonly node: NodeName;
   readonly current: string | undefined;
   readonly sources: readonly string[];
   readonly soak: number;
 }
 
 /** Pure. */
-export function report({ artifact, gates, install, release }: Decision, around: Around): DryUpgrade {
+export function report(decision: Decision, around: Around): DryUpgrade {
+  const { artifact, gates, install, release } = decision;
   const { node, current, sources, soak } = around;
+  const refusal = refusalOf(decision, node);
   return {
     schema: 1,
     dryRun: true,
@@ -67,6 +73,9 @@ export function report({ artifact, gates, install, release }: Decision, around: 
     ...(current === undefined ? {} : { from: current }),
     ...(release === undefined ? {} : { to: release.version }),
     install,
+    ...(refusal === undefined
+      ? {}
+      : { refused: { code: refusal.code, message: refusal.message, remedy: refusal.remedy } }),
     gates,
     ...(artifact === undefined ? {} : { archive: archiveOf(artifact, sources) }),
     steps: install ? steps(current, release?.version ?? '', soak) : [],
@@ -90,10 +99,16 @@ function steps(from: string | undefined, to: string, soak: number): string[] {
 }
 
 export function dryUpgradeLines(plan: DryUpgrade): Line[] {
-  const { archive, from, gates, install, node, steps: planned, to } = plan;
+  const { archive, from, gates, install, node, refused, steps: planned, to } = plan;
+  if (refused !== undefined) {
+    return [
+      { text: `${node} would stay at ${from ?? 'nothing'}. ${refused.message}`, tone: 'bad' },
+      `  → ${refused.remedy}`,
+    ];
+  }
   if (!install) {
-    const rows = gates.filter(({ passed }) => !passed).map(({ gate, message }) => [`  ${gate}`, message]);
-    return [`${node} would stay at ${from ?? 'nothing'}. What blocks:`, ...table(rows)];
+    const rows = gates.filter(({ passed }) => !passed).map(({ message }) => `  ${message}`);
+    return [`${node} would stay at ${from ?? 'nothing'}: nothing to do.`, ...rows];
   }
   return [
     `${node} would go ${from ?? 'nothing'} → ${to ?? ''}. Nothing was changed.`,

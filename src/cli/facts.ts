@@ -1,6 +1,8 @@
+import { readlink, stat } from 'node:fs/promises';
 import { readLinks, type Links } from '../activation/links.ts';
 import { findNodeFiles } from '../config/inventory.ts';
-import { UpdaterError } from '../errors.ts';
+import { errnoOf, UpdaterError } from '../errors.ts';
+import type { NodeLayout } from '../layout.ts';
 import { readCheckState, type CheckState } from '../machine/state-files.ts';
 import type { NodeName } from '../release.ts';
 import type { Host } from './host.ts';
@@ -30,8 +32,34 @@ export async function readFacts(node: NodeName, host: Pick<Host, 'layout'>): Pro
   const links = await orProblem(readLinks(layout), { current: undefined, fallback: undefined });
   const check = await orProblem(readCheckState(layout), undefined);
   const ledger = await viewLedger(layout.ledger);
-  const problems = [links.problem, check.problem, ledger.damage].filter((problem) => problem !== undefined);
+  const gone = [await goneVersion(layout.current, layout), await goneVersion(layout.fallback, layout)];
+  const problems = [links.problem, ...gone, check.problem, ledger.damage].filter((problem) => problem !== undefined);
   return { node, links: links.value, ledger, check: check.value, problems };
+}
+
+/** A link whose version directory somebody has removed. */
+async function goneVersion(link: string, { home }: NodeLayout): Promise<UpdaterError | undefined> {
+  try {
+    await stat(link);
+    return undefined;
+  } catch (error) {
+    const there = errnoOf(error) === 'ENOENT' ? await ifThere(readlink(link)) : undefined;
+    if (there === undefined) return undefined;
+    const keep = link.endsWith('/fallback') ? `, or keep what runs: rm ${link}` : '';
+    return new UpdaterError('HOST_STATE', `${link} names ${there}, which is gone`, {
+      remedy: `Put the directory ${home}/${there} back${keep}. Until then no update is taken, and a restart may fail.`,
+    });
+  }
+}
+
+async function ifThere(text: Promise<string>): Promise<string | undefined> {
+  try {
+    return await text;
+  } catch (error) {
+    // No link is no wrong link, and what is no link at all has been told of already.
+    if (['ENOENT', 'EINVAL'].includes(errnoOf(error) ?? '')) return undefined;
+    throw error;
+  }
 }
 
 async function orProblem<T>(read: Promise<T>, otherwise: T): Promise<{ value: T; problem?: UpdaterError }> {

@@ -1,7 +1,7 @@
 /** The one word for how a node stands. Pure: `fallback` and `current` win over the ledger (DESIGN.md section 6). */
 import { findOpen, type OpenTransaction } from '../machine/recover.ts';
 import type { NodeFacts } from './facts.ts';
-import { isBusy, revertUnit, transactionUnit, type Units } from './units.ts';
+import { isBusy, isStuck, revertUnit, transactionUnit, type Units } from './units.ts';
 
 export const STATES = [
   'not-installed',
@@ -24,6 +24,10 @@ export interface NodeState {
 }
 
 export function stateOf(facts: NodeFacts, units: Units): NodeState {
+  if (units.known && isStuck(units.units.get(revertUnit(facts.node)))) {
+    const back = facts.links.fallback ?? 'the version before';
+    return { state: 'needs-a-person', text: `cannot be put back to ${back}` };
+  }
   if (facts.problems.length > 0) return { state: 'damaged', text: 'damaged' };
   const { current, fallback } = facts.links;
   const open = findOpen(facts.ledger.records);

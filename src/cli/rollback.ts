@@ -3,13 +3,14 @@ import { EXIT, UpdaterError } from '../errors.ts';
 import { listStaged } from '../activation/stage.ts';
 import { committedBefore } from '../machine/plan.ts';
 import { findOpen } from '../machine/recover.ts';
-import type { Version } from '../release.ts';
+import type { NodeName, Version } from '../release.ts';
 import { act, tell } from './act.ts';
 import { actOn } from './ask.ts';
 import type { CommandOf, Ended } from './command.ts';
 import { oneNode, readFacts, type NodeFacts } from './facts.ts';
 import type { Host } from './host.ts';
 import type { Format } from './report-error.ts';
+import { askUnits, isDown, type Units } from './units.ts';
 
 export async function rollback(command: CommandOf<'rollback'>, format: Format, host: Host): Promise<Ended> {
   if (command.mode === 'dry-run') return dryRun(command, format, host);
@@ -26,9 +27,24 @@ async function dryRun(command: CommandOf<'rollback'>, format: Format, host: Host
   const [problem] = facts.problems;
   if (problem !== undefined) throw problem;
   const plan = planDryRollback(facts, await listStaged(host.layout.node(node)), command.to);
+  const refusal = plan.ends === 'open' ? undefined : stoppedNode(node, await askUnits([node], host.run));
+  if (refusal !== undefined) throw refusal;
   if (format === 'json') host.output.json(plan);
   else host.output.print([`${node} would go back ${plan.from} → ${plan.to}. Nothing was changed.`, `  ${plan.how}.`]);
   return EXIT.done;
+}
+
+/**
+ * The preflight's rule: who rolls back a node that has failed wants it to run, and one that its operator stopped stays
+ * stopped. Pure.
+ */
+export function stoppedNode(node: NodeName, units: Units): UpdaterError | undefined {
+  const unit = units.known ? units.units.get(`${node}.service`) : undefined;
+  if (!isDown(unit) || unit?.active !== 'inactive') return undefined;
+  const message = `${node}.service is stopped, and what its operator stopped is not started by us: a rollback is refused`;
+  return new UpdaterError('POLICY_NODE_STOPPED', message, {
+    remedy: `Start the node, then roll back: sudo systemctl start ${node}.service && sudo node-updater rollback ${node}`,
+  });
 }
 
 export interface DryRollback {
@@ -37,6 +53,8 @@ export interface DryRollback {
   readonly node: string;
   readonly from: Version;
   readonly to: Version;
+  /** `open`: the transaction that is under way would be ended; `none`: a transaction of its own. */
+  readonly ends: 'open' | 'none';
   readonly how: string;
 }
 
@@ -56,13 +74,13 @@ export function planDryRollback(
   const plan = { schema: 1, dryRun: true, node, from: current } as const;
   if (open?.from !== undefined && (to === undefined || to === open.from)) {
     const how = `The ${open.action} that is under way would be ended, and systemd puts ${open.from} back`;
-    return { ...plan, to: open.from, how };
+    return { ...plan, to: open.from, ends: 'open', how };
   }
   const target = to ?? committedBefore(current, ledger);
   if (target === undefined) throw refuse(`No version was committed before ${current}`);
-  if (target === current) throw refuse(`${target} is what runs`);
+  if (target === current) throw refuse(`${target} is what runs already`);
   if (!staged.includes(target)) throw refuse(`${target} is not staged on this host`);
   if (check?.withdrawn?.includes(target) === true) throw refuse(`${target} was withdrawn by its publisher`);
   const how = `One restart; then ${target} must hold its health gate, or ${current} comes back`;
-  return { ...plan, to: target, how };
+  return { ...plan, to: target, ends: 'none', how };
 }

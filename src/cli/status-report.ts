@@ -1,16 +1,22 @@
 /** What `status` answers, as data: its JSON is this. Pure. Times are RFC 3339 in UTC. */
-import { CODES, EXIT } from '../errors.ts';
+import { CODES, EXIT, type ExitCode } from '../errors.ts';
 import type { Failure } from '../machine/state.ts';
+import type { NodeName } from '../release.ts';
+import { compareVersions } from '../version.ts';
+import type { ConfigView, Trouble } from './config-view.ts';
 import type { NodeFacts } from './facts.ts';
+import { nextRunOf } from './next-run.ts';
 import { stateOf, type StateName } from './node-state.ts';
 import { isoTime } from './times.ts';
 import { viewTransactions, type TransactionView } from './transactions.ts';
-import { RUN_SERVICE, TIMER, type Units } from './units.ts';
+import { isStuck, revertUnit, RUN_SERVICE, TIMER, type Units } from './units.ts';
 
 export interface StatusReport {
   readonly schema: 1;
   readonly systemd: { readonly known: true } | { readonly known: false; readonly why: string };
   readonly timer: { readonly active?: boolean; readonly next?: string; readonly lastExit?: number };
+  /** What is wrong with the configuration beyond single nodes. */
+  readonly problems: readonly Trouble[];
   readonly nodes: readonly NodeReport[];
   /** The command to type next. */
   readonly next?: string;
@@ -20,8 +26,14 @@ export interface NodeReport {
   readonly node: string;
   readonly current?: string;
   readonly fallback?: string;
-  /** On offer, and not what runs. */
+  /** On offer to this node, and not what runs. */
   readonly available?: string;
+  /** What the publisher asks of all nodes: the version to have at least, and the one to go to. */
+  readonly minimum?: string;
+  readonly suggested?: string;
+  readonly belowMinimum?: true;
+  /** `broken`: no run touches the node until its configuration is mended; `problems` says what is wrong. */
+  readonly configuration: 'good' | 'broken';
   readonly state: StateName;
   readonly stateText: string;
   readonly unit?: { readonly active: string; readonly sub: string };
@@ -30,16 +42,20 @@ export interface NodeReport {
   readonly answered?: string;
   /** Why the last look failed. */
   readonly checkFailure?: Failure;
-  readonly problems: readonly { readonly code: string; readonly message: string; readonly remedy: string }[];
+  /** Not before this time the timer's run takes it up. */
+  readonly nextRun?: string;
+  readonly problems: readonly Trouble[];
 }
 
-export function reportStatus(facts: readonly NodeFacts[], units: Units): StatusReport {
-  const nodes = facts.map((one) => reportNode(one, units));
-  const next = nextCommand(nodes, units);
+export function reportStatus(facts: readonly NodeFacts[], units: Units, config: ConfigView): StatusReport {
+  const nodes = facts.map((one) => reportNode(one, units, config));
+  const problems = config.general;
+  const next = nextCommand(nodes, units, problems);
   return {
     schema: 1,
     systemd: units.known ? { known: true } : { known: false, why: units.why },
     timer: timerOf(units),
+    problems,
     nodes,
     ...(next === undefined ? {} : { next }),
   };
@@ -56,25 +72,54 @@ function timerOf(units: Units): StatusReport['timer'] {
   };
 }
 
-function reportNode(facts: NodeFacts, units: Units): NodeReport {
-  const { check, links, node, problems } = facts;
+function reportNode(facts: NodeFacts, units: Units, config: ConfigView): NodeReport {
+  const { check, links, node } = facts;
   const { state, text } = stateOf(facts, units);
   const unit = units.known ? units.units.get(`${node}.service`) : undefined;
   const last = viewTransactions(facts.ledger.records).findLast(({ outcome }) => outcome !== 'open');
-  const available = check?.offered === links.current ? undefined : check?.offered;
+  const errors = config.nodes.get(node)?.errors ?? [];
+  const broken = errors.length > 0;
+  const next = nextRunOf(facts, units, config);
   return {
     node,
     ...(links.current === undefined ? {} : { current: links.current }),
     ...(links.fallback === undefined ? {} : { fallback: links.fallback }),
-    ...(available === undefined ? {} : { available }),
+    ...offerOf(facts),
     state,
-    stateText: text,
+    stateText: broken ? `${text}, configuration broken` : text,
+    configuration: broken ? 'broken' : 'good',
     ...(unit === undefined ? {} : { unit: { active: unit.active, sub: unit.sub } }),
     ...(last === undefined ? {} : { last: lastOf(last) }),
     ...(check === undefined ? {} : { checked: isoTime(check.at) }),
     ...(check?.answered === undefined ? {} : { answered: isoTime(check.answered) }),
     ...(check?.failure === undefined ? {} : { checkFailure: check.failure }),
-    problems: problems.map(({ code, message, remedy }) => ({ code, message, remedy })),
+    ...(next === undefined ? {} : { nextRun: isoTime(next) }),
+    problems: [...errors, ...diskTroubles(facts), ...fallbackTroubles(node, units)],
+  };
+}
+
+export function diskTroubles({ problems }: NodeFacts): Trouble[] {
+  return problems.map(({ code, message, remedy }) => ({ code, message, remedy }));
+}
+
+export function fallbackTroubles(node: NodeName, units: Units): Trouble[] {
+  if (!units.known || !isStuck(units.units.get(revertUnit(node)))) return [];
+  const remedy = `See what it said: journalctl -u ${revertUnit(node)} -n 20. When that is mended it goes on by itself.`;
+  return [{ code: 'ACTIVATE_REVERT', message: 'systemd cannot put the version before back', remedy }];
+}
+
+function offerOf({
+  check,
+  links,
+}: NodeFacts): Pick<NodeReport, 'available' | 'minimum' | 'suggested' | 'belowMinimum'> {
+  const { minimum, offered, suggested } = check ?? {};
+  const { current } = links;
+  const below = minimum !== undefined && current !== undefined && compareVersions(current, minimum) < 0;
+  return {
+    ...(offered === undefined || offered === current ? {} : { available: offered }),
+    ...(minimum === undefined ? {} : { minimum }),
+    ...(suggested === undefined ? {} : { suggested }),
+    ...(below ? { belowMinimum: true } : {}),
   };
 }
 
@@ -90,16 +135,28 @@ function lastOf(view: TransactionView): NonNullable<NodeReport['last']> {
   };
 }
 
-/** What is most urgent: damage, then a person, then the timer, then what blocks, then what is on offer. */
-function nextCommand(nodes: readonly NodeReport[], units: Units): string | undefined {
+/**
+ * How `status` ends: 0 unless something waits for a person. A version that was put back is no such thing: the node runs, and
+ * a later version is taken.
+ */
+export function exitOfStatus({ nodes, problems }: StatusReport): ExitCode {
+  if (nodes.some(({ state }) => state === 'needs-a-person')) return EXIT.rollbackFailed;
+  if (nodes.some(({ state }) => state === 'damaged')) return EXIT.failed;
+  const broken = problems.length > 0 || nodes.some(({ configuration }) => configuration === 'broken');
+  return broken ? EXIT.configuration : EXIT.done;
+}
+
+/** What is most urgent: damage, then a person, then configuration and timer, then what blocks, then what is on offer. */
+function nextCommand(nodes: readonly NodeReport[], units: Units, problems: readonly Trouble[]): string | undefined {
   const name = (node: NodeReport): string => (nodes.length === 1 ? '' : ` ${node.node}`);
   const find = (...states: StateName[]) => nodes.find(({ state }) => states.includes(state));
   if (nodes.length === 0) return 'node-updater config --check';
   const broken = find('damaged', 'needs-a-person');
   if (broken !== undefined) return `node-updater history${name(broken)}`;
-  if (units.known && units.units.get(TIMER)?.active !== 'active') return 'systemctl enable --now node-updater.timer';
-  if (units.known && units.units.get(RUN_SERVICE)?.exitStatus === EXIT.configuration)
+  if (problems.length > 0 || nodes.some(({ configuration }) => configuration === 'broken'))
     return 'node-updater config --check';
+  if (units.known && units.units.get(TIMER)?.active !== 'active')
+    return 'sudo systemctl enable --now node-updater.timer';
   const open = find('on-probation', 'working', 'falling-back', 'unsettled');
   if (open !== undefined) return `node-updater status${name(open)}`;
   const failing = nodes.find(
@@ -109,5 +166,5 @@ function nextCommand(nodes: readonly NodeReport[], units: Units): string | undef
   const offered = nodes.find(({ available }) => available !== undefined);
   if (offered !== undefined) return `node-updater why${name(offered)}`;
   const missing = find('not-installed');
-  return missing === undefined ? undefined : `node-updater upgrade${name(missing)}`;
+  return missing === undefined ? undefined : `sudo node-updater upgrade${name(missing)}`;
 }

@@ -4,14 +4,18 @@ import type { NodeReport, StatusReport } from './status-report.ts';
 import { table } from './table.ts';
 import { ago, ahead } from './times.ts';
 
-const HEAD = ['NODE', 'CURRENT', 'AVAILABLE', 'STATE', 'LAST RESULT', 'LAST CHECK', 'NEXT RUN'];
+const HEAD = ['NODE', 'CURRENT', 'AVAILABLE', 'MINIMUM', 'STATE', 'LAST RESULT', 'LAST CHECK', 'NEXT RUN'];
 
 /** One screen: a state line, a row for each node, what is wrong, what to type next. Pure. */
 export function statusLines(report: StatusReport, now: number): Line[] {
-  const rows = report.nodes.map((node) => row(node, report, now));
+  // Few publishers name a minimum; a column of nothing is not worth its width.
+  const dropped = report.nodes.some(({ minimum }) => minimum !== undefined) ? -1 : HEAD.indexOf('MINIMUM');
+  const shown = (cells: readonly string[]) => cells.filter((_, column) => column !== dropped);
+  const rows = report.nodes.map((node) => shown(row(node, now)));
   return [
     ...stateLine(report, now),
-    ...(rows.length === 0 ? [] : ['', ...table([HEAD, ...rows])]),
+    ...(rows.length === 0 ? [] : ['', ...table([shown(HEAD), ...rows])]),
+    ...report.problems.flatMap(({ message, remedy }) => trouble(message, remedy)),
     ...report.nodes.flatMap((node) => troubles(node)),
     ...(report.next === undefined ? [] : ['', `Next: ${report.next}`]),
   ];
@@ -25,19 +29,27 @@ function stateLine(report: StatusReport, now: number): Line[] {
   } else if (report.timer.active === false) {
     lines.push({ text: 'The timer is off: nothing is looked at by itself.', tone: 'bad' });
   }
-  if (report.timer.lastExit === EXIT.configuration) {
-    lines.push({ text: 'The configuration has errors: what they stop is not updated.', tone: 'bad' });
+  if (report.timer.lastExit === EXIT.configuration && !hasBroken(report)) {
+    const text = 'The last run of the timer found errors in the configuration that are not seen from here';
+    lines.push({ text: `${text}: journalctl -u node-updater.service -n 20`, tone: 'bad' });
   }
   return lines;
 }
 
-function summary({ nodes, timer }: StatusReport, now: number): Line {
+function hasBroken({ nodes, problems }: StatusReport): boolean {
+  return problems.length > 0 || nodes.some(({ configuration }) => configuration === 'broken');
+}
+
+function summary({ nodes }: StatusReport, now: number): Line {
   if (nodes.length === 0) return 'No node is configured on this host: add a file to /etc/node-updater/nodes.d.';
-  const quiet = nodes.filter(({ state }) => state === 'committed').length;
-  const next = timer.next === undefined ? '' : ` Next run ${ahead(Date.parse(timer.next), now)}.`;
+  const quiet = nodes.filter(({ configuration, state }) => state === 'committed' && configuration === 'good').length;
+  const runs = nodes.flatMap(({ nextRun }) => (nextRun === undefined ? [] : [Date.parse(nextRun)]));
+  const next = runs.length === 0 ? '' : ` Next run ${ahead(Math.min(...runs), now)}.`;
   const what =
     nodes.length === 1 ? `${nodes[0]?.node ?? ''}: ${nodes[0]?.stateText ?? ''}.` : counted(nodes.length, quiet);
-  const bad = nodes.some(({ state }) => state === 'damaged' || state === 'needs-a-person');
+  const bad = nodes.some(
+    ({ configuration, state }) => state === 'damaged' || state === 'needs-a-person' || configuration === 'broken',
+  );
   return { text: `${what}${next}`, tone: bad ? 'bad' : quiet === nodes.length ? 'good' : 'dim' };
 }
 
@@ -45,16 +57,23 @@ function counted(all: number, quiet: number): string {
   return quiet === all ? `${all} nodes, all committed.` : `${all} nodes, ${quiet} of them committed.`;
 }
 
-function row(node: NodeReport, { timer }: StatusReport, now: number): string[] {
+function row(node: NodeReport, now: number): string[] {
   return [
     node.node,
     node.current ?? '-',
-    node.available ?? '-',
+    available(node),
+    node.minimum ?? '-',
     node.stateText,
     lastResult(node, now),
     node.checked === undefined ? 'never' : ago(Date.parse(node.checked), now),
-    timer.next === undefined ? '-' : ahead(Date.parse(timer.next), now),
+    node.nextRun === undefined ? '-' : ahead(Date.parse(node.nextRun), now),
   ];
+}
+
+/** What is suggested is named where this node is offered another: the rollout has not reached it. */
+function available({ available: offered, suggested }: NodeReport): string {
+  if (offered === undefined) return '-';
+  return suggested === undefined || suggested === offered ? offered : `${offered} (suggested: ${suggested})`;
 }
 
 function lastResult({ last }: NodeReport, now: number): string {
@@ -63,17 +82,19 @@ function lastResult({ last }: NodeReport, now: number): string {
 }
 
 function troubles(node: NodeReport): Line[] {
+  const said = new Map(node.problems.map(({ message, remedy }) => [message, remedy]));
   const failed = node.last?.outcome === 'committed' ? undefined : node.last?.failure;
-  const said = [
-    ...node.problems.map(({ message, remedy }) => ({ what: message, remedy })),
-    ...(failed === undefined ? [] : [{ what: failed.message, remedy: failed.remedy }]),
-    ...(node.checkFailure === undefined
-      ? []
-      : [{ what: `The last look failed: ${node.checkFailure.message}`, remedy: node.checkFailure.remedy }]),
-  ];
-  return said.flatMap(({ what, remedy }): Line[] => [
-    '',
-    { text: `${node.node}: ${what}`, tone: 'bad' },
-    `  → ${remedy}`,
-  ]);
+  if (failed !== undefined) said.set(failed.message, failed.remedy);
+  const { checkFailure } = node;
+  if (checkFailure !== undefined && !said.has(checkFailure.message))
+    said.set(`The last look failed: ${checkFailure.message}`, checkFailure.remedy);
+  if (node.belowMinimum === true) {
+    const asked = `${node.current ?? ''} is below ${node.minimum ?? ''}, the minimum that its publisher asks for`;
+    said.set(asked, `See what keeps it: node-updater why ${node.node}`);
+  }
+  return [...said].flatMap(([message, remedy]) => trouble(`${node.node}: ${message}`, remedy));
+}
+
+function trouble(message: string, remedy: string): Line[] {
+  return ['', { text: message, tone: 'bad' }, `  → ${remedy}`];
 }

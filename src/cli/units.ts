@@ -12,6 +12,8 @@ export interface UnitView {
   readonly exitStatus?: number;
   /** A timer's next moment, in milliseconds since the epoch. */
   readonly next?: number;
+  /** The units that can start it: sockets, timers, paths. */
+  readonly triggeredBy: readonly string[];
 }
 
 /** `known` is false when systemd could not be asked; `why` says how it failed. */
@@ -30,7 +32,7 @@ export function revertUnit(node: NodeName): string {
   return `node-updater-revert@${node}.service`;
 }
 
-const PROPERTIES = 'Id,LoadState,ActiveState,SubState,StatusText,ExecMainStatus,NextElapseUSecRealtime';
+const PROPERTIES = 'Id,LoadState,ActiveState,SubState,StatusText,ExecMainStatus,NextElapseUSecRealtime,TriggeredBy';
 const TIMEOUT = 5_000;
 
 /** Never fails: `status` must also work where systemd does not answer, and say so. */
@@ -74,6 +76,7 @@ function viewOf(values: ReadonlyMap<string, string>): UnitView {
     active: values.get('ActiveState') ?? '',
     sub: values.get('SubState') ?? '',
     status: values.get('StatusText') ?? '',
+    triggeredBy: (values.get('TriggeredBy') ?? '').split(' ').filter((name) => name !== ''),
     ...(Number.isNaN(exitStatus) ? {} : { exitStatus }),
     ...(next === undefined ? {} : { next }),
   };
@@ -83,6 +86,17 @@ function viewOf(values: ReadonlyMap<string, string>): UnitView {
 function parseTime(text: string): number | undefined {
   const parts = /(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.\d+)? UTC$/.exec(text);
   return parts === null ? undefined : Date.parse(`${parts[1] ?? ''}T${parts[2] ?? ''}Z`);
+}
+
+/** Systemd could not put the version before back, and waits to try again. */
+export function isStuck(revert: { readonly sub: string } | undefined): boolean {
+  return revert?.sub.startsWith('auto-restart') === true;
+}
+
+/** Down, and not because its socket lets it rest: its operator stopped it, or it has failed. */
+export function isDown(unit: UnitView | undefined): boolean {
+  if (unit === undefined || !['inactive', 'failed'].includes(unit.active)) return false;
+  return !unit.triggeredBy.some((name) => name.endsWith('.socket'));
 }
 
 export function isBusy(unit: UnitView | undefined): boolean {

@@ -27,5 +27,5 @@ async function dryRun(command: CommandOf<'upgrade'>, target: Target, format: For
   const plan = await planDryUpgrade(command, target, host);
   if (format === 'json') host.output.json(plan);
   else host.output.print(dryUpgradeLines(plan));
-  return EXIT.done;
+  return plan.refused === undefined ? EXIT.done : EXIT.failed;
 }

@@ -1,19 +1,21 @@
 /** `node-updater why`: every gate that passed, the one that blocks, and when it opens. From the last look; asks nobody. */
-import { EXIT } from '../errors.ts';
+import { EXIT, type ExitCode } from '../errors.ts';
 import { quarantined } from '../machine/recover.ts';
 import type { Quarantine } from '../machine/record.ts';
 import type { Failure } from '../machine/state.ts';
-import type { Gate } from '../policy/decide.ts';
+import { quarantineGate, type Gate } from '../policy/decide.ts';
 import type { CommandOf, Ended } from './command.ts';
+import { viewConfig, type ConfigView, type Trouble } from './config-view.ts';
 import { oneNode, readFacts, type NodeFacts } from './facts.ts';
 import type { Host } from './host.ts';
+import { nextRunOf } from './next-run.ts';
 import { stateOf } from './node-state.ts';
-import type { Line } from './output.ts';
 import type { Format } from './report-error.ts';
-import { table } from './table.ts';
-import { ago, ahead, isoTime, moment } from './times.ts';
+import { diskTroubles, fallbackTroubles } from './status-report.ts';
+import { isoTime } from './times.ts';
 import { viewTransactions, type TransactionView } from './transactions.ts';
-import { askUnits, TIMER, type Units } from './units.ts';
+import { askUnits, isDown, TIMER, type Units } from './units.ts';
+import { whyLines } from './why-text.ts';
 
 export interface WhyReport {
   readonly schema: 1;
@@ -21,55 +23,128 @@ export interface WhyReport {
   readonly current?: string;
   readonly offered?: string;
   readonly state: string;
+  /** What stops every update of this node until a person has mended it. */
+  readonly problems: readonly Trouble[];
+  /** Nothing newer is on offer. */
+  readonly upToDate: boolean;
   /** True: the next run installs it. Absent: no answer of the source is known. */
   readonly install?: boolean;
   readonly gates: readonly (Omit<Gate, 'opens'> & { readonly opens?: string })[];
+  /** `stopped`: its operator stopped the node, so what is staged is not activated. */
+  readonly unit?: 'up' | 'stopped';
+  readonly timer?: 'on' | 'off';
   readonly quarantine: readonly Quarantine[];
+  readonly minimum?: string;
+  readonly suggested?: string;
   readonly checked?: string;
   readonly answered?: string;
   /** When the publisher's statement goes out of date. */
   readonly expires?: string;
   readonly checkFailure?: Failure;
-  readonly lastFailure?: Failure & { readonly version: string; readonly at: string };
+  readonly lastFailure?: LastFailure;
   readonly nextRun?: string;
 }
 
+export type LastFailure = Failure & {
+  readonly version: string;
+  readonly at: string;
+  readonly outcome: TransactionView['outcome'];
+};
+
 export async function why(command: CommandOf<'why'>, format: Format, host: Host): Promise<Ended> {
   const node = oneNode(command.node, host);
-  const [units, facts] = await Promise.all([askUnits([node], host.run), readFacts(node, host)]);
-  for (const problem of facts.problems)
-    host.output.complain([`node-updater: ${problem.message}`, `  → ${problem.remedy}`]);
-  const report = reportWhy(facts, units);
+  const [units, facts, config] = await Promise.all([
+    askUnits([node], host.run),
+    readFacts(node, host),
+    viewConfig(host),
+  ]);
+  const report = reportWhy(facts, units, config);
   if (format === 'json') host.output.json(report);
   else host.output.print(whyLines(report, host.clock().now()));
-  return EXIT.done;
+  return exitOfWhy(report);
 }
 
-export function reportWhy(facts: NodeFacts, units: Units): WhyReport {
+/** 0 unless something stops the node that only a person can mend. */
+export function exitOfWhy({ problems }: WhyReport): ExitCode {
+  const [first] = problems;
+  if (first === undefined) return EXIT.done;
+  if (problems.some(({ code }) => code === 'ACTIVATE_REVERT')) return EXIT.rollbackFailed;
+  return problems.every(({ code }) => code.startsWith('CONFIG_')) ? EXIT.configuration : EXIT.failed;
+}
+
+export function reportWhy(facts: NodeFacts, units: Units, config: ConfigView): WhyReport {
   const { check, links, ledger, node } = facts;
   const gates = gatesNow(facts);
-  const last = lastFailed(viewTransactions(ledger.records));
-  const next = units.known ? units.units.get(TIMER)?.next : undefined;
+  const problems = troublesOf(facts, units, config);
   return {
     schema: 1,
     node,
     ...(links.current === undefined ? {} : { current: links.current }),
     ...(check?.offered === undefined ? {} : { offered: check.offered }),
     state: stateOf(facts, units).text,
-    ...(check?.install === undefined ? {} : { install: gates.every(({ passed }) => passed) }),
+    problems,
+    upToDate: isUpToDate(facts, gates),
+    ...(check?.install === undefined ? {} : { install: problems.length === 0 && gates.every(({ passed }) => passed) }),
     gates: gates.map(({ opens, ...gate }) => ({
       ...gate,
       ...(opens === undefined ? {} : { opens: isoTime(opens) }),
     })),
+    ...around(facts, units),
     quarantine: [...quarantined(ledger.records).values()],
+    ...(check?.minimum === undefined ? {} : { minimum: check.minimum }),
+    ...(check?.suggested === undefined ? {} : { suggested: check.suggested }),
+    ...timesOf(facts, units, config),
+    ...failuresOf(facts, units),
+  };
+}
+
+/** What stops all updates: of the configuration what is this node's or everybody's. */
+function troublesOf(facts: NodeFacts, units: Units, config: ConfigView): Trouble[] {
+  const own = config.nodes.get(facts.node)?.errors ?? [];
+  const shared = config.stops === 'all' ? config.general : [];
+  return [...shared, ...own, ...diskTroubles(facts), ...fallbackTroubles(facts.node, units)];
+}
+
+function isUpToDate({ check, links }: NodeFacts, gates: readonly Gate[]): boolean {
+  if (check?.offered === undefined || links.current === undefined) return false;
+  return gates.some(({ gate, passed }) => gate === 'newer' && !passed);
+}
+
+function around({ node }: NodeFacts, units: Units): Pick<WhyReport, 'unit' | 'timer'> {
+  if (!units.known) return {};
+  return {
+    unit: isDown(units.units.get(`${node}.service`)) ? 'stopped' : 'up',
+    timer: units.units.get(TIMER)?.active === 'active' ? 'on' : 'off',
+  };
+}
+
+function timesOf(facts: NodeFacts, units: Units, config: ConfigView) {
+  const { check } = facts;
+  const next = nextRunOf(facts, units, config);
+  return {
     ...(check === undefined ? {} : { checked: isoTime(check.at) }),
     ...(check?.answered === undefined ? {} : { answered: isoTime(check.answered) }),
     ...(check?.expires === undefined ? {} : { expires: isoTime(check.expires) }),
-    ...(check?.failure === undefined ? {} : { checkFailure: check.failure }),
-    ...(last?.failure === undefined
-      ? {}
-      : { lastFailure: { ...last.failure, version: last.to, at: isoTime(last.ended ?? last.opened) } }),
     ...(next === undefined ? {} : { nextRun: isoTime(next) }),
+  };
+}
+
+function failuresOf(facts: NodeFacts, units: Units): Pick<WhyReport, 'checkFailure' | 'lastFailure'> {
+  const { check, ledger } = facts;
+  const last = lastFailed(viewTransactions(ledger.records));
+  const over = last?.failure?.code === 'HOST_NODE_STOPPED' && around(facts, units).unit === 'up';
+  return {
+    ...(check?.failure === undefined ? {} : { checkFailure: check.failure }),
+    ...(last?.failure === undefined || over
+      ? {}
+      : {
+          lastFailure: {
+            ...last.failure,
+            version: last.to,
+            at: isoTime(last.ended ?? last.opened),
+            outcome: last.outcome,
+          },
+        }),
   };
 }
 
@@ -89,79 +164,6 @@ function gatesNow({ check, links, ledger }: NodeFacts): readonly Gate[] {
     if (gate.gate === 'newer' && offered === links.current) {
       return { gate: 'newer', passed: false, message: `${offered} is what runs` };
     }
-    if (gate.gate !== 'quarantine') return gate;
-    const message = bad === undefined ? 'it has not failed here' : `it failed here: ${bad.message}`;
-    return { gate: 'quarantine', passed: bad === undefined, message };
+    return gate.gate === 'quarantine' ? quarantineGate(offered, bad) : gate;
   });
-}
-
-export function whyLines(report: WhyReport, now: number): Line[] {
-  return [
-    headline(report),
-    ...gateLines(report, now),
-    ...quarantineLines(report),
-    ...failureLines(report, now),
-    '',
-    ...table(times(report, now)).map((line): Line => ({ text: line, tone: 'dim' })),
-    '',
-    `Next: ${nextCommand(report)}`,
-  ];
-}
-
-function headline({ node, current, offered, install, state, gates }: WhyReport): Line {
-  const runs = current === undefined ? `${node} is not installed` : `${node} runs ${current}`;
-  if (install === undefined) return `${runs} (${state}). What is on offer is not known yet.`;
-  if (offered === undefined || offered === current) return `${runs} (${state}), and nothing newer is on offer.`;
-  if (install) return `${runs} (${state}). ${offered} is on offer, no gate blocks it: the next run takes it.`;
-  const blocks = gates.filter(({ passed }) => !passed).map(({ gate }) => gate);
-  return `${runs} (${state}). ${offered} is on offer, and blocked by: ${blocks.join(', ')}.`;
-}
-
-function gateLines({ gates }: WhyReport, now: number): Line[] {
-  if (gates.length === 0) return [];
-  const rows = gates.map(({ passed, gate, message, opens }) => {
-    const until = opens === undefined ? '' : `; opens ${ahead(Date.parse(opens), now)}, ${moment(Date.parse(opens))}`;
-    return [passed ? '  pass ' : '  BLOCK', gate, `${message}${until}`];
-  });
-  const lines = table(rows);
-  return ['', ...lines.map((text, at): Line => (gates[at]?.passed === false ? { text, tone: 'bad' } : text))];
-}
-
-function quarantineLines({ quarantine, node }: WhyReport): Line[] {
-  if (quarantine.length === 0) return [];
-  const rows = quarantine.map(({ version, cause, message }) => [`  ${version}`, cause, message]);
-  const lift = `  → A later version is taken all the same. To try one again: node-updater upgrade ${node} --to VERSION --force quarantine`;
-  return ['', 'In quarantine, until a later version comes or you say otherwise:', ...table(rows), lift];
-}
-
-function failureLines({ checkFailure, lastFailure }: WhyReport, now: number): Line[] {
-  const lines: Line[] = [];
-  if (checkFailure !== undefined) {
-    lines.push(
-      '',
-      { text: `The last look failed: ${checkFailure.message}`, tone: 'bad' },
-      `  → ${checkFailure.remedy}`,
-    );
-  }
-  if (lastFailure !== undefined) {
-    const text = `${lastFailure.version} failed here ${ago(Date.parse(lastFailure.at), now)}: ${lastFailure.message}`;
-    lines.push('', text, `  → ${lastFailure.remedy}`);
-  }
-  return lines;
-}
-
-function times({ checked, answered, expires, nextRun }: WhyReport, now: number): string[][] {
-  const at = (text: string | undefined): string => (text === undefined ? 'never' : ago(Date.parse(text), now));
-  return [
-    ['Last look', at(checked)],
-    ['Last answer', at(answered)],
-    ...(expires === undefined ? [] : [['Answer holds until', moment(Date.parse(expires))]]),
-    ['Next run', nextRun === undefined ? 'not known' : ahead(Date.parse(nextRun), now)],
-  ];
-}
-
-function nextCommand({ node, install, offered, current }: WhyReport): string {
-  if (install === undefined) return `sudo node-updater check ${node}`;
-  if (install && offered !== current) return `sudo node-updater upgrade ${node}, or wait for the next run`;
-  return `node-updater history ${node}`;
 }

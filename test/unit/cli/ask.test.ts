@@ -15,9 +15,17 @@ import { committed, NODE, silentLog, testHost, tickingClock, upgrade, writeLedge
 import { text } from './story.ts';
 
 const UNIT = 'node-updater@workerd.service';
+const REVERT = 'node-updater-revert@workerd.service';
 
 /** systemd as the asker sees it: which jobs it was given, and whether the units run. */
-function stage(host: TestHost, around: { active?: string; serve?: (request: Request) => readonly Entry[] } = {}) {
+interface Around {
+  readonly active?: string;
+  /** What revert@ has last said; its units then wait to try again. */
+  readonly revert?: string;
+  readonly serve?: (request: Request) => readonly Entry[];
+}
+
+function stage(host: TestHost, around: Around = {}) {
   const jobs: string[] = [];
   const clock = tickingClock();
   const serve = async (): Promise<void> => {
@@ -31,8 +39,12 @@ function stage(host: TestHost, around: { active?: string; serve?: (request: Requ
     if (around.serve !== undefined) await serve();
   };
   const bus = {
-    facts: (unit: string) =>
-      Promise.resolve({ unit, activeState: unit === UNIT ? (around.active ?? 'inactive') : 'inactive' }),
+    facts: (unit: string) => {
+      if (unit === REVERT && around.revert !== undefined)
+        return Promise.resolve({ unit, activeState: 'activating', subState: 'auto-restart' });
+      const activeState = unit === UNIT ? (around.active ?? 'inactive') : 'inactive';
+      return Promise.resolve({ unit, activeState, subState: 'dead' });
+    },
     startNoWait: job('start'),
     stopNoWait: job('stop'),
     close: () => Promise.resolve(),
@@ -45,6 +57,7 @@ function stage(host: TestHost, around: { active?: string; serve?: (request: Requ
     clock: () => quick,
     files: () => Promise.resolve(host.files),
     bus: () => Promise.resolve(bus),
+    run: () => Promise.resolve({ status: 0, stdout: Buffer.from(`${around.revert ?? ''}\n`) }),
     onSignal: () => new AbortController().signal,
   } as unknown as Host;
   return { host: real, jobs };
@@ -167,6 +180,60 @@ describe('ask', () => {
     const test = await testHost();
     await writeFile(test.place.ledger, 'nonsense\n{}\n');
     await expect(ask(asking(UPGRADE), target(test), stage(test).host)).rejects.toMatchObject({ code: 'HOST_LEDGER' });
+    await expect(access(test.place.request)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
+
+describe('ask, when systemd cannot put the version before back', () => {
+  const SAID = 'workerd cannot be put back: versions/1.0.0 is gone.';
+
+  it('does not wait: it ends with 4, says what revert@ said, and what to type', async () => {
+    const test = await testHost();
+    await test.files.symlink('versions/1.0.0', test.place.fallback);
+    const { host, jobs } = stage(test, { revert: SAID });
+    await expect(ask(asking({ kind: 'rollback' }), target(test), host)).rejects.toMatchObject({
+      code: 'ACTIVATE_REVERT',
+      exit: 4,
+      message: 'systemd cannot put workerd back: workerd cannot be put back: versions/1.0.0 is gone',
+      remedy: expect.stringContaining(`Put the directory ${test.place.versions}/1.0.0 back`) as string,
+    });
+    expect(jobs).toEqual([]);
+    await expect(access(test.place.request)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('ends so in the middle too, and leaves the rollback to be done as soon as it can be', async () => {
+    const test = await testHost();
+    await writeLedger(test.place.ledger, test.files, OPEN);
+    await test.files.symlink('versions/1.0.0', test.place.fallback);
+    const around: { active: string; revert?: string } = { active: 'activating' };
+    const { host } = stage(test, around);
+    const bus = await host.bus(silentLog());
+    const stopping = {
+      ...bus,
+      stopNoWait: () => {
+        around.revert = SAID;
+        return Promise.resolve();
+      },
+    };
+    const real = { ...host, bus: () => Promise.resolve(stopping) };
+    await expect(ask(asking({ kind: 'rollback' }), target(test), real)).rejects.toMatchObject({ exit: 4 });
+    expect(JSON.parse(await readFile(test.place.request, 'utf8'))).toMatchObject({ kind: 'rollback' });
+  });
+
+  it('ends so for an upgrade whose version had to be put back, and leaves no request', async () => {
+    const test = await testHost();
+    const around: { revert?: string } = {};
+    const { host } = stage(test, around);
+    const bus = await host.bus(silentLog());
+    const failing = {
+      ...bus,
+      startNoWait: () => {
+        around.revert = SAID;
+        return Promise.resolve();
+      },
+    };
+    const real = { ...host, bus: () => Promise.resolve(failing) };
+    await expect(ask(asking(UPGRADE), target(test), real)).rejects.toMatchObject({ exit: 4 });
     await expect(access(test.place.request)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });

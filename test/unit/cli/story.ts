@@ -1,4 +1,5 @@
 /** A node with a story: installed, upgraded, and put back from a bad release. Facts for what is pure. */
+import type { ConfigView, NodeConfig } from '../../../src/cli/config-view.ts';
 import type { NodeFacts } from '../../../src/cli/facts.ts';
 import type { Line } from '../../../src/cli/output.ts';
 import type { Units, UnitView } from '../../../src/cli/units.ts';
@@ -37,11 +38,18 @@ export function facts(entries: readonly Entry[], changes: Partial<NodeFacts> = {
   };
 }
 
+/** As if every node file said `interval = "1h"`. */
+export function config(errors: NodeConfig['errors'] = [], changes: Partial<ConfigView> = {}): ConfigView {
+  const one: NodeConfig = errors.length > 0 ? { errors } : { errors, interval: 3_600_000 };
+  return { general: [], stops: 'none', nodes: new Map([[NODE, one]]), ...changes };
+}
+
 export const unit = (active: string, changes: Partial<UnitView> = {}): UnitView => ({
   load: 'loaded',
   active,
   sub: active,
   status: '',
+  triggeredBy: [],
   ...changes,
 });
 

@@ -15,6 +15,7 @@ Id=node-updater@workerd.service
 LoadState=loaded
 ActiveState=activating
 SubState=start
+TriggeredBy=a.socket b.timer
 `;
 
 describe('parseShow', () => {
@@ -25,9 +26,14 @@ describe('parseShow', () => {
       active: 'active',
       sub: 'waiting',
       status: '',
+      triggeredBy: [],
       next: Date.parse('2026-11-21T01:03:00Z'),
     });
-    expect(units.get('node-updater@workerd.service')).toMatchObject({ exitStatus: 78, status: 'Soaking workerd: a=b' });
+    expect(units.get('node-updater@workerd.service')).toMatchObject({
+      exitStatus: 78,
+      status: 'Soaking workerd: a=b',
+      triggeredBy: ['a.socket', 'b.timer'],
+    });
   });
 });
 

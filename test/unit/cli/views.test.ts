@@ -1,125 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { historyLines, reportHistory } from '../../../src/cli/history.ts';
-import { planDryRollback } from '../../../src/cli/rollback.ts';
+import { planDryRollback, stoppedNode } from '../../../src/cli/rollback.ts';
 import { viewTransactions } from '../../../src/cli/transactions.ts';
 import { reportVersions, versionsLines } from '../../../src/cli/versions.ts';
-import { reportWhy, whyLines } from '../../../src/cli/why.ts';
-import type { CheckState } from '../../../src/machine/state-files.ts';
-import { committed, NODE, recordsOf, rolledBack, upgrade, v } from './ledger.ts';
-import { BAD, CHECK, facts, INSTALL, NOW, STORY, text, units, UPGRADE } from './story.ts';
-
-describe('why', () => {
-  it('names every gate, what blocks and when it opens, the quarantine and the last failure', () => {
-    expect(text(whyLines(reportWhy(facts(STORY), units()), NOW))).toMatchInlineSnapshot(`
-      "workerd runs 2.0.0 (rolled back). 3.0.0 is on offer, and blocked by: not-before, quarantine.
-
-        pass   offered     3.0.0 is offered in channel stable
-        BLOCK  not-before  its publisher holds it back for now; opens in 2 h, 2026-11-20 15:00:00Z
-        BLOCK  quarantine  it failed here: workerd.service exited once
-
-      In quarantine, until a later version comes or you say otherwise:
-        3.0.0  gate  workerd.service exited once
-        → A later version is taken all the same. To try one again: node-updater upgrade workerd --to VERSION --force quarantine
-
-      3.0.0 failed here 59 min ago: workerd.service exited once
-        → journalctl -u workerd
-
-      Last look           12 min ago
-      Last answer         12 min ago
-      Answer holds until  2026-11-21 13:00:00Z
-      Next run            in 23 min
-
-      Next: node-updater history workerd"
-    `);
-  });
-
-  it('has a stable JSON shape', () => {
-    expect(reportWhy(facts(STORY), units())).toMatchInlineSnapshot(`
-      {
-        "answered": "2026-11-20T12:48:00.000Z",
-        "checked": "2026-11-20T12:48:00.000Z",
-        "current": "2.0.0",
-        "expires": "2026-11-21T13:00:00.000Z",
-        "gates": [
-          {
-            "gate": "offered",
-            "message": "3.0.0 is offered in channel stable",
-            "passed": true,
-          },
-          {
-            "gate": "not-before",
-            "message": "its publisher holds it back for now",
-            "opens": "2026-11-20T15:00:00.000Z",
-            "passed": false,
-          },
-          {
-            "gate": "quarantine",
-            "message": "it failed here: workerd.service exited once",
-            "passed": false,
-          },
-        ],
-        "install": false,
-        "lastFailure": {
-          "at": "2026-11-20T12:00:27.000Z",
-          "code": "GATE_EXITED",
-          "message": "workerd.service exited once",
-          "remedy": "journalctl -u workerd",
-          "version": "3.0.0",
-        },
-        "nextRun": "2026-11-20T13:23:00.000Z",
-        "node": "workerd",
-        "offered": "3.0.0",
-        "quarantine": [
-          {
-            "cause": "gate",
-            "message": "workerd.service exited once",
-            "version": "3.0.0",
-          },
-        ],
-        "schema": 1,
-        "state": "rolled back",
-      }
-    `);
-  });
-
-  it('says nothing of a failure after which the same version was committed', () => {
-    const again = committed(upgrade('t3', '2.0.0', '3.0.0'));
-    expect(reportWhy(facts(STORY), units()).lastFailure).toMatchObject({ version: '3.0.0' });
-    expect(reportWhy(facts([...STORY, ...again]), units()).lastFailure).toBeUndefined();
-    const other = committed(upgrade('t3', '2.0.0', '4.0.0'));
-    expect(reportWhy(facts([...STORY, ...other]), units()).lastFailure).toMatchObject({ version: '3.0.0' });
-  });
-
-  it('sees what this host learnt after the last look: a release that failed since is blocked', () => {
-    const gates = [
-      { gate: 'offered', passed: true, message: '3.0.0 is offered' },
-      { gate: 'quarantine', passed: true, message: 'it has not failed here' },
-    ] as const;
-    const report = reportWhy(facts(STORY, { check: { ...CHECK, install: true, gates } }), units());
-    expect(report).toMatchObject({ install: false, gates: [{ passed: true }, { gate: 'quarantine', passed: false }] });
-    expect(text(whyLines(report, NOW))).toContain('blocked by: quarantine');
-  });
-
-  it('says that a release is taken by the next run when no gate blocks it', () => {
-    const check = {
-      ...CHECK,
-      install: true,
-      gates: [{ gate: 'newer', passed: true, message: '3.0.0 is newer' }] as const,
-    };
-    expect(text(whyLines(reportWhy(facts([], { check }), units()), NOW))).toContain(
-      'no gate blocks it: the next run takes it',
-    );
-  });
-
-  it('says that nothing is known before the first answer, and shows why the look failed', () => {
-    const failure = { code: 'SOURCE_UNREACHABLE', message: 'no route to host', remedy: 'Check the network.' } as const;
-    const check: CheckState = { schema: 1, at: NOW - 60_000, failure };
-    const said = text(whyLines(reportWhy(facts([], { check }), units()), NOW));
-    expect(said).toContain('not known yet');
-    expect(said).toContain('The last look failed: no route to host');
-    expect(said).toContain('Last answer  never');
-  });
-});
+import { committed, NODE, recordsOf, rolledBack, v } from './ledger.ts';
+import { BAD, CHECK, facts, INSTALL, STORY, text, unit, units, UPGRADE } from './story.ts';
 
 describe('history', () => {
   it('lists transactions newest first, with what they took and how long the node was down', () => {
@@ -161,6 +46,22 @@ describe('versions', () => {
 });
 
 describe('rollback --dry-run', () => {
+  it('refuses for a node that its operator stopped, as the rollback would, with exit 1', () => {
+    expect(stoppedNode(NODE, units({ 'workerd.service': unit('inactive') }))).toMatchObject({
+      code: 'POLICY_NODE_STOPPED',
+      exit: 1,
+      remedy: expect.stringContaining('sudo systemctl start workerd.service') as string,
+    });
+  });
+
+  it.each([
+    { name: 'runs', view: unit('active') },
+    { name: 'has failed: who goes back wants it to run', view: unit('failed') },
+    { name: 'rests until its socket wakes it', view: unit('inactive', { triggeredBy: ['workerd.socket'] }) },
+  ])('goes on for a node that $name', ({ view }) => {
+    expect(stoppedNode(NODE, units({ 'workerd.service': view }))).toBeUndefined();
+  });
+
   it('names the version that was committed before', () => {
     expect(planDryRollback(facts(STORY), [v('1.0.0'), v('2.0.0')], undefined)).toMatchObject({
       from: '2.0.0',

@@ -1,0 +1,21 @@
+/** When a node is looked at next by itself. Pure. */
+import { findOpen } from '../machine/recover.ts';
+import type { ConfigView } from './config-view.ts';
+import { isDue } from './due.ts';
+import type { NodeFacts } from './facts.ts';
+import { TIMER, type Units } from './units.ts';
+
+/**
+ * Milliseconds since the epoch, not before which the timer's run takes the node up; undefined when none will, or when it
+ * is not known.
+ */
+export function nextRunOf({ check, ledger, node }: NodeFacts, units: Units, config: ConfigView): number | undefined {
+  const timer = units.known ? units.units.get(TIMER)?.next : undefined;
+  const { interval, errors } = config.nodes.get(node) ?? { errors: [] };
+  if (timer === undefined || errors.length > 0 || config.stops === 'all') return undefined;
+  // A configuration that this user may not read: the timer is all that is known.
+  if (interval === undefined) return timer;
+  const open = findOpen(ledger.records) === undefined ? 'settled' : 'open';
+  const due = isDue({ now: timer, interval, looked: check?.at, open });
+  return due.due ? timer : due.next;
+}
