@@ -3,8 +3,8 @@
  *
  * Threat: the file's digest was verified, its contents were not. A stream that two tools end at different places (a second
  * gzip member or zstd frame, bytes after the end) shows one archive to who inspects it and another to who unpacks it,
- * so there is one stream, it ends where the file ends, and what it says of its length is true. Memory is the piece
- * size and the decoder's window, at most 128 MiB for zstd --long=27, 32 KiB for gzip.
+ * so there is one stream, it ends where the file ends, and what it says of its length is true. Memory is a few pieces
+ * and the decoder's window, at most 128 MiB for zstd --long=27, 32 KiB for gzip.
  */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -15,7 +15,7 @@ import { decoderOn, type Decoder } from './decoder.ts';
 import { malformed, unsupported } from './refusal.ts';
 import { WINDOW_LOG_MAX, zstdFrameEnd } from './zstd-frame.ts';
 
-const READ_SIZE = 128 * 1024;
+const READ_SIZE = 256 * 1024;
 const GZIP_TRAILER = 8;
 const REPACK = 'Pack it as .tar.gz or .tar.zst.';
 
@@ -36,10 +36,33 @@ export async function* readTar(path: string): AsyncGenerator<Buffer, void, undef
     const head = Buffer.alloc(Math.min(size, 64 * 1024));
     await file.read(head, 0, head.length, 0);
     if (size === 0) throw malformed('it is empty');
-    yield* decoded({ file, size, head });
+    yield* ahead(decoded({ file, size, head }));
   } catch (error) {
     throw error instanceof UpdaterError ? error : fromSystem(error, path);
   }
+}
+
+/** Has the next piece made while the last one is used. */
+async function* ahead(pieces: AsyncGenerator<Buffer, void, undefined>): AsyncGenerator<Buffer, void, undefined> {
+  let coming = settled(pieces.next());
+  try {
+    for (;;) {
+      const next = await coming;
+      if (next.status === 'rejected') throw next.reason;
+      if (next.value.done === true) return;
+      coming = settled(pieces.next());
+      yield next.value.value;
+    }
+  } finally {
+    await coming; // nothing is closed under a job of the thread pool
+    await pieces.return();
+  }
+}
+
+/** A failure of what nobody awaits yet would end the process. */
+async function settled<T>(promise: Promise<T>): Promise<PromiseSettledResult<T>> {
+  const [result] = await Promise.allSettled([promise]);
+  return result;
 }
 
 function decoded(source: Source): AsyncGenerator<Buffer, void, undefined> {
@@ -103,19 +126,22 @@ async function* unzstd(source: Source): AsyncGenerator<Buffer, void, undefined> 
 async function* through(pieces: AsyncGenerator<Buffer>, decoder: Decoder): AsyncGenerator<Buffer, void, undefined> {
   try {
     for await (const piece of pieces) yield* decoder.decode(piece);
-    decoder.end();
+    await decoder.end();
   } finally {
     decoder.close();
   }
 }
 
+/** Each piece is valid until the second next is asked for. */
 async function* section({ file }: Source, start: number, end: number): AsyncGenerator<Buffer, void, undefined> {
-  const buffer = Buffer.allocUnsafeSlow(READ_SIZE);
+  let [buffer, spare] = [Buffer.allocUnsafeSlow(READ_SIZE), Buffer.allocUnsafeSlow(READ_SIZE)];
   for (let at = start; at < end;) {
     const { bytesRead } = await file.read(buffer, 0, Math.min(READ_SIZE, end - at), at);
     if (bytesRead === 0) throw malformed('it is cut short');
     at += bytesRead;
-    yield buffer.subarray(0, bytesRead);
+    const piece = buffer.subarray(0, bytesRead);
+    [buffer, spare] = [spare, buffer];
+    yield piece;
   }
 }
 

@@ -4,15 +4,12 @@
  * Threat: the fetch room was taken over and writes the spool while it is read. It may put a link, a FIFO, a device or a
  * hard link to somebody's secret in place of a file, change a file after it was checked, or let it grow for ever. So the
  * directory and the file are opened without following links and without waiting, judged by fstat on what was
- * opened, and read once, up to a limit. An archive is hashed while it is copied into a file of our own: the hash is of the
- * bytes that were written there, and only that copy is read from then on. (A reflink would make no second copy of the
- * blocks, but its hash would need a read of its own, which costs as much as this copy.)
+ * opened, and read once, up to a limit. An archive is copied into a file of our own, and only that copy is read from then
+ * on: its digest is taken, its signature checked and its content unpacked from what lies there (digest.ts).
  */
-import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { diskError, errnoOf, UpdaterError } from '../errors.ts';
-import { parseDigest, type Digest } from '../release.ts';
 
 export interface SpoolFile {
   /** The spool directory; only its owner may write in it. */
@@ -25,12 +22,6 @@ export interface SpoolFile {
   readonly owner?: number;
 }
 
-export interface Copied {
-  readonly size: number;
-  /** Of exactly the bytes in the copy. */
-  readonly sha256: Digest;
-}
-
 const CHUNK = 1024 * 1024;
 const WRITABLE_BY_OTHERS = 0o022;
 const NO_WAIT = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -39,10 +30,10 @@ const REMEDY =
   'The next run fetches it again. If it stays so, look at the spool as root, and at who may write there, before trusting it.';
 
 /**
- * Copies a spool file to `destination` (which must not exist; made 0600, removed again on failure). Whether size and digest
- * are the signed ones is for the caller to compare. Throws TRUST_SPOOL, TRUST_SIZE or DISK_.
+ * Copies a spool file to `destination` (which must not exist; made 0600, removed again on failure) and says how many bytes
+ * that were. Whether they are the signed ones is for the caller to see, in the copy. Throws TRUST_SPOOL, TRUST_SIZE or DISK_.
  */
-export async function takeCopy(spool: SpoolFile, destination: string): Promise<Copied> {
+export async function takeCopy(spool: SpoolFile, destination: string): Promise<number> {
   return reading(spool, async (file) => {
     await using copy = await openCopy(destination);
     try {
@@ -109,18 +100,13 @@ async function* bytesOf(file: FileHandle, spool: SpoolFile): AsyncGenerator<Buff
   }
 }
 
-async function copyOnce(file: FileHandle, copy: FileHandle, spool: SpoolFile, destination: string): Promise<Copied> {
-  const hash = createHash('sha256');
+async function copyOnce(file: FileHandle, copy: FileHandle, spool: SpoolFile, destination: string): Promise<number> {
   let size = 0;
   for await (const bytes of bytesOf(file, spool)) {
-    const written = writeAll(copy, bytes, destination);
-    hash.update(bytes); // while the write is under way
-    await written;
+    await writeAll(copy, bytes, destination);
     size += bytes.length;
   }
-  const sha256 = parseDigest(hash.digest('hex'));
-  if (sha256 === undefined) throw new TypeError('SHA-256 did not give 64 hex digits');
-  return { size, sha256 };
+  return size;
 }
 
 async function openCopy(destination: string): Promise<FileHandle> {

@@ -1,89 +1,109 @@
 /**
- * The second pass: unpacks an archive whose headers were checked, into a directory that is ours alone.
+ * Unpacks an archive into a directory that is ours alone, in one pass.
  *
- * Threat: what the first pass has not seen. The archive is read again by the same cutter and must hold exactly the
- * inventory, item by item. Every file is made exclusively and never through a link, and links come last, so no link of the
- * archive is there while files are written. Owner and times are this process's and now; modes are 0755 and 0644.
+ * Threat: an archive that is hostile as a whole and good up to its last header. While it is read, the bodies of its files
+ * are put into numbered files, closed to others (0600), in a directory whose name no archive may use: nothing that the archive
+ * chose but bytes, of which there are never more than were signed. Only when every header was judged and the archive has
+ * ended right are directories made, and each file gets its mode and its name; links come last, so none is there while
+ * something is made. An archive that is refused has left nameless bytes, and the caller removes the directory. Owner and
+ * times are this process's and now; modes are 0755 and 0644.
  */
-import { chmodSync, closeSync, constants, fchmodSync, mkdirSync, openSync, symlinkSync, writeSync } from 'node:fs';
-import { diskError, UpdaterError } from '../errors.ts';
-import { readTar } from './compression.ts';
-import { cutter } from './cutter.ts';
-import type { Entry } from './entry.ts';
-import type { Inventory, Progress } from './headers.ts';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs';
+import { diskError } from '../errors.ts';
+import { readHeaders, type Bodies, type Inventory, type Progress, type SignedCounts } from './headers.ts';
 import { malformed, quoted } from './refusal.ts';
 
+/** Reserved in names.ts, whatever follows it. */
+const NAMELESS = '.staging';
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 /**
- * Unpacks `path` into `directory`, which must exist, be empty and be closed to everybody else. Nothing is fsynced: the caller
- * flushes the file system once. Rejects with ARTIFACT_MALFORMED or DISK_ errors and leaves what it made.
+ * Unpacks the archive at `path` (a verified copy of our own) into `directory`, which must exist, be empty and be closed to
+ * everybody else. Nothing is fsynced: the caller flushes the file system once. Rejects as readHeaders does and with DISK_
+ * errors, and leaves what it made.
  */
 export async function unpack(
   path: string,
-  inventory: Inventory,
+  signed: SignedCounts,
   directory: string,
   onProgress?: Progress,
 ): Promise<void> {
-  makeDirectories(inventory.directories, directory);
-  await writeFiles(path, inventory.items, directory, onProgress);
-  for (const item of inventory.items) {
-    if (item.kind === 'link') makeLink(item.path, item.target, directory);
-  }
-}
-
-function makeDirectories(directories: readonly string[], root: string): void {
-  for (const path of directories) {
-    const whole = `${root}/${path}`;
-    onDisk('make the directory', whole, () => {
-      mkdirSync(whole, 0o755);
-      chmodSync(whole, 0o755); // the umask, a default ACL or a setgid parent may have changed it
-    });
-  }
-}
-
-function makeLink(path: string, target: string, root: string): void {
-  onDisk('make the link', `${root}/${path}`, () => {
-    symlinkSync(target, `${root}/${path}`);
+  const nameless = `${directory}/${NAMELESS}`;
+  onDisk('make the directory', nameless, () => {
+    mkdirSync(nameless, 0o700);
   });
-}
-
-async function writeFiles(
-  archive: string,
-  items: readonly Entry[],
-  root: string,
-  onProgress: Progress | undefined,
-): Promise<void> {
-  const writer = fileWriter(root);
-  let next = 0;
-  const cut = cutter({
-    found: ({ entry }) => {
-      checkSame(entry, items[next++]);
-      if (entry.kind === 'file') writer.open(entry.path, entry.mode, entry.size);
-    },
-    body: writer.write,
-  });
+  const bodies = numberedFiles(nameless);
   try {
-    for await (const bytes of readTar(archive)) {
-      cut.write(bytes);
-      onProgress?.(bytes.length);
-    }
-    cut.end();
+    const inventory = await readHeaders(path, signed, onProgress, bodies);
+    place(inventory, nameless, directory);
   } finally {
-    writer.abandon();
+    bodies.abandon();
   }
-  if (next !== items.length) throw changed();
 }
 
-interface FileWriter {
-  open(path: string, mode: number, size: number): void;
-  write: (bytes: Buffer) => void;
+/** Gives everything its name: directories, then files, then links. */
+function place({ directories, items }: Inventory, nameless: string, root: string): void {
+  requireEmpty(root);
+  for (const path of directories) makeDirectory(`${root}/${path}`);
+  let number = 0;
+  for (const item of items) {
+    if (item.kind === 'file') nameFile(numbered(nameless, number++), `${root}/${item.path}`, item.mode);
+  }
+  onDisk('remove the directory', nameless, () => {
+    rmdirSync(nameless);
+  });
+  for (const item of items) {
+    if (item.kind === 'link') makeLink(item.target, `${root}/${item.path}`);
+  }
+}
+
+function makeDirectory(path: string): void {
+  onDisk('make the directory', path, () => {
+    mkdirSync(path, 0o755);
+    chmodSync(path, 0o755); // the umask, a default ACL or a setgid parent may have changed it
+  });
+}
+
+/** rename(2) replaces what stands at a name; here nothing may, and in what is empty no name is there twice (tree.ts). */
+function requireEmpty(root: string): void {
+  onDisk('unpack into', root, () => {
+    const planted = readdirSync(root).find((name) => name !== NAMELESS);
+    if (planted !== undefined) throw new Error(`something put ${quoted(planted)} there`);
+  });
+}
+
+function nameFile(from: string, to: string, mode: number): void {
+  onDisk('name', to, () => {
+    chmodSync(from, mode);
+    renameSync(from, to);
+  });
+}
+
+function makeLink(target: string, path: string): void {
+  onDisk('make the link', path, () => {
+    symlinkSync(target, path);
+  });
+}
+
+interface NumberedFiles extends Bodies {
   /** Closes what is open, when the archive ends early. */
   abandon(): void;
 }
 
-/** One file at a time, with as few system calls as can be: open, fchmod, write, close. */
-function fileWriter(root: string): FileWriter {
+/** One file at a time, with as few system calls as can be: open, write, close. */
+function numberedFiles(nameless: string): NumberedFiles {
+  let next = 0;
   let current: { readonly fd: number; readonly path: string; left: number } | undefined;
   function close(): void {
     if (current === undefined) return;
@@ -94,9 +114,10 @@ function fileWriter(root: string): FileWriter {
     });
   }
   return {
-    open(path, mode, size) {
-      const whole = `${root}/${path}`;
-      current = { fd: openNew(whole, mode), path: whole, left: size };
+    begin(size) {
+      const path = numbered(nameless, next++);
+      const fd = onDisk('make', path, () => openSync(path, NEW_FILE, 0o600));
+      current = { fd, path, left: size };
       if (size === 0) close();
     },
     write(bytes) {
@@ -109,44 +130,14 @@ function fileWriter(root: string): FileWriter {
   };
 }
 
-function openNew(path: string, mode: number): number {
-  return onDisk('make', path, () => {
-    const fd = openSync(path, NEW_FILE, mode);
-    try {
-      fchmodSync(fd, mode);
-    } catch (error) {
-      closeSync(fd);
-      throw error;
-    }
-    return fd;
-  });
+function numbered(nameless: string, number: number): string {
+  return `${nameless}/${number}`;
 }
 
 function writeAll(fd: number, bytes: Buffer, path: string): void {
   onDisk('write', path, () => {
     for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
   });
-}
-
-function checkSame(entry: Entry, expected: Entry | undefined): void {
-  if (expected === undefined || !isSame(entry, expected)) throw changed(entry.path);
-}
-
-function isSame(a: Entry, b: Entry): boolean {
-  if (a.path !== b.path) return false;
-  switch (a.kind) {
-    case 'file':
-      return b.kind === 'file' && a.size === b.size && a.mode === b.mode;
-    case 'link':
-      return b.kind === 'link' && a.target === b.target;
-    case 'directory':
-      return b.kind === 'directory';
-  }
-}
-
-function changed(path?: string): UpdaterError {
-  const where = path === undefined ? '' : ` at ${quoted(path)}`;
-  return malformed(`it has changed since its headers were checked${where}`);
 }
 
 function onDisk<T>(action: string, path: string, work: () => T): T {

@@ -1,7 +1,7 @@
 /** The steps that bring a release onto this host without touching the node: fetch → verify → stage. */
-import { open } from 'node:fs/promises';
-import { isStaged, stageRelease } from '../activation/stage.ts';
-import { readHeaders } from '../artifact/headers.ts';
+import { open, type FileHandle } from 'node:fs/promises';
+import { isStaged, stageRelease, type UnpackInto } from '../activation/stage.ts';
+import { digestOf } from '../artifact/digest.ts';
 import { readSpool, takeCopy } from '../artifact/spool.ts';
 import { unpack } from '../artifact/unpack.ts';
 import { UpdaterError } from '../errors.ts';
@@ -55,22 +55,36 @@ export async function verifyArtifact(transaction: Transaction, context: MachineC
 
 async function verifyCopy(copy: string, transaction: Transaction, context: MachineContext): Promise<Answer> {
   const { version, artifact, digest } = wanted(transaction);
-  const { layout, settings } = context;
+  const { heartbeat, layout, settings } = context;
   const names = spoolNames(version);
   const taken = takeCopy({ directory: layout.cache, name: names.archive, limit: artifact.size }, copy);
-  const { size, sha256 } = await context.heartbeat.during(taken);
+  const [size, keys] = await heartbeat.during(both(taken, loadKeys(settings.trust.keys)));
   if (size !== artifact.size)
     throw wrongBytes('TRUST_SIZE', `has ${size} bytes, and ${artifact.size} are signed`, version);
-  if (sha256 !== digest) throw wrongBytes('TRUST_DIGEST', `has SHA-256 ${sha256}, and ${digest} is signed`, version);
   const signature = await readSpool(layout.cache, names.signature, LIMITS.signature);
   await using file = await open(copy, 'r');
   const signed = { descriptor: file.fd, size };
-  const keys = await loadKeys(settings.trust.keys);
-  const signer = await context.heartbeat.during(verifyDetached(signed, signature, keys, trustDeps(context)));
+  const checked = verifyDetached(signed, signature, keys, trustDeps(context));
+  const [, signer] = await heartbeat.during(both(checkDigest(file, copy, { version, digest }), checked));
   return { event: 'ok', facts: { signer } };
 }
 
-/** Reads every header against the signed counts, then unpacks into a directory that nothing uses yet. */
+async function checkDigest(
+  file: FileHandle,
+  path: string,
+  { version, digest }: Omit<Wanted, 'artifact'>,
+): Promise<void> {
+  const sha256 = await digestOf(file, path);
+  if (sha256 !== digest) throw wrongBytes('TRUST_DIGEST', `has SHA-256 ${sha256}, and ${digest} is signed`, version);
+}
+
+/** Side by side, each to its end: nothing goes on in the background when this throws, what the first had to say before the second. */
+async function both<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([first, second]);
+  return [await first, await second];
+}
+
+/** Unpacks into a directory that nothing uses yet, where nothing has a name before all of the archive was judged. */
 export async function stageArtifact(transaction: Transaction, context: MachineContext): Promise<Answer> {
   const { version, artifact, digest } = wanted(transaction);
   const { heartbeat, layout, files } = context;
@@ -81,10 +95,9 @@ export async function stageArtifact(transaction: Transaction, context: MachineCo
   };
   const { entries, unpackedSize } = artifact;
   try {
-    const inventory = await readHeaders(copy, { entries, unpackedSize }, beat);
     const release = { version, digest, entries, unpackedSize, binary: context.settings.binary };
-    const staged = stageRelease(release, (directory) => unpack(copy, inventory, directory, beat), layout, files);
-    await heartbeat.during(staged);
+    const unpackInto: UnpackInto = (directory) => unpack(copy, { entries, unpackedSize }, directory, beat);
+    await heartbeat.during(stageRelease(release, unpackInto, layout, files));
   } finally {
     await files.remove(copy);
   }

@@ -1,12 +1,16 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { setImmediate } from 'node:timers/promises';
 import { createGzip, gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readTar } from '../../../src/artifact/compression.ts';
 import { inventoryOf } from '../../../src/artifact/headers.ts';
 import * as make from './archives.ts';
+import { openPaths } from './open-paths.ts';
 import { refusalOf } from './refusal-of.ts';
 
 let work: string;
@@ -55,6 +59,39 @@ describe('compression', () => {
     for (const suffix of ['.gz', '.zst', '.long.zst']) {
       expect((await inventoryOf(path + suffix, make.PLENTY)).entries).toBe(1);
     }
+  });
+
+  it.each([
+    { name: 'plain', pack: (bytes: Buffer) => bytes },
+    { name: 'gzip', pack: (bytes: Buffer) => gzipSync(bytes) },
+    { name: 'zstd', pack: (bytes: Buffer) => zstdCompressSync(bytes) },
+  ])(
+    'leaves a piece of $name tar as it is until the next is asked for, though that is made meanwhile',
+    async ({ pack }) => {
+      // Random bytes: what decoders add comes in many small steps, some of which add nothing.
+      const bytes = Buffer.concat(
+        Array.from({ length: 30 }, () => Buffer.concat([randomBytes(90_000), Buffer.alloc(90_000)])),
+      );
+      const path = await written(pack(bytes));
+      const found: Buffer[] = [];
+      for await (const piece of readTar(path)) {
+        const before = Buffer.from(piece);
+        await stat(path);
+        await setImmediate();
+        expect(piece.equals(before)).toBe(true);
+        found.push(before);
+      }
+      expect(Buffer.concat(found).equals(bytes)).toBe(true);
+    },
+  );
+
+  it('closes the archive when its reader stops early', async () => {
+    const path = await written(gzipSync(randomBytes(4_000_000)));
+    for await (const piece of readTar(path)) {
+      expect(piece.length).toBeGreaterThan(0);
+      break;
+    }
+    expect(openPaths()).not.toContain(path);
   });
 
   it.each([

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readlinkSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { lstat, mkdir, mkdtemp, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { inventoryOf } from '../../../src/artifact/headers.ts';
 import { unpack } from '../../../src/artifact/unpack.ts';
 import * as make from './archives.ts';
+import { openPaths } from './open-paths.ts';
 
 const rows = (await make.corpus()).filter(({ expect }) => expect === 'accept' || expect === 'normalise');
 let work: string;
@@ -33,15 +34,9 @@ async function unpacked(archive: string, directory = target): Promise<string[]> 
   return make.treeOf(directory);
 }
 
-/** What this process has open. */
-function openPaths(): string[] {
-  return readdirSync('/proc/self/fd').flatMap((fd) => {
-    try {
-      return [readlinkSync(`/proc/self/fd/${fd}`)];
-    } catch {
-      return []; // the descriptor of this very listing
-    }
-  });
+/** Every name below `target`. */
+async function namesThere(): Promise<string[]> {
+  return (await readdir(target, { recursive: true })).sort();
 }
 
 describe('unpack', () => {
@@ -124,15 +119,52 @@ describe('unpack', () => {
   });
 
   it.each([
-    { name: 'another name', parts: [make.file('b', 'x')] },
-    { name: 'another size', parts: [make.file('a', 'xy')] },
-    { name: 'another mode', parts: [make.file('a', 'x', '0000755')] },
-    { name: 'an entry more', parts: [make.file('a', 'x'), make.file('b')] },
-    { name: 'an entry less', parts: [] },
-  ])('refuses an archive that has $name since its headers were checked', async ({ parts }) => {
-    const inventory = await inventoryOf(await written(make.file('a', 'x')), make.PLENTY);
-    const changed = await written(...parts);
-    await expect(unpack(changed, inventory, target)).rejects.toMatchObject({ code: 'ARTIFACT_MALFORMED' });
+    { name: 'an unsafe link', last: [make.link('bad', '/etc/passwd')] },
+    { name: 'a link that leads nowhere', last: [make.link('bad', 'none')] },
+    { name: 'a name that is there already', last: [make.file('bin/a')] },
+    { name: 'a device', last: [make.header({ name: 'bad', type: '3' })] },
+    { name: 'a wrong checksum', last: [make.file('bad').fill(0x37, 100, 104)] },
+    { name: 'an entry more than is signed', last: [make.file('bad'), make.file('worse')] },
+    { name: 'a byte more than is signed', last: [make.file('bad', 'x'.repeat(1001))] },
+    { name: 'an entry less than is signed', last: [] },
+    { name: 'a byte less than is signed', last: [make.file('bad', 'x'.repeat(999))] },
+  ])(
+    'gives nothing a name, a mode or a place when $name is the last of the archive [F048] [F050]',
+    async ({ last }) => {
+      const big = 'x'.repeat(600_000);
+      const good = [
+        make.directory('bin/'),
+        make.file('bin/a', big, '0000755'),
+        make.file('0', big),
+        make.link('l', 'bin'),
+      ];
+      const archive = await written(...good, ...last);
+      const seen = new Set<string>();
+      const look = (): void => {
+        for (const name of readdirSync(target, { recursive: true, encoding: 'utf8' })) seen.add(name);
+      };
+      const signed = { entries: good.length + 1, unpackedSize: 1_201_000 };
+      const code = expect.stringMatching(/^ARTIFACT_/) as string;
+      await expect(unpack(archive, signed, target, look)).rejects.toMatchObject({ code });
+      look();
+      expect([...seen].filter((name) => !/^\.staging(\/\d+)?$/.test(name))).toEqual([]);
+      expect(seen).toContain('.staging/1');
+      for (const name of await namesThere()) {
+        expect((await lstat(join(target, name))).mode & 0o7777).toBe(name === '.staging' ? 0o700 : 0o600);
+      }
+    },
+  );
+
+  it('never writes more bytes than are signed, nor the body of a file that would exceed them [F051]', async () => {
+    const archive = await written(make.file('a', 'x'.repeat(1000)), make.file('b', 'x'.repeat(100_000)));
+    const unpacking = unpack(archive, { entries: 2, unpackedSize: 1001 }, target);
+    await expect(unpacking).rejects.toMatchObject({ code: 'ARTIFACT_COUNTS' });
+    expect(await namesThere()).toEqual(['.staging', '.staging/0']);
+  });
+
+  it('leaves of its own places nothing in the release, whatever the archive calls its files', async () => {
+    const parts = [make.file('0', 'zero'), make.file('1/0', 'one'), make.file('2', 'two')];
+    expect(await unpacked(await written(...parts))).toEqual(['0 644 zero', '1/ 755', '1/0 644 one', '2 644 two']);
   });
 
   it('closes the file that it was writing when the archive ends early', async () => {
@@ -140,7 +172,7 @@ describe('unpack', () => {
     const inventory = await inventoryOf(archive, make.PLENTY);
     await truncate(archive, 200_000);
     await expect(unpack(archive, inventory, target)).rejects.toMatchObject({ code: 'ARTIFACT_MALFORMED' });
-    expect(openPaths()).not.toContain(join(target, 'a'));
+    expect(openPaths().filter((path) => path.startsWith(target))).toEqual([]);
   });
 
   it('hands control back while it works', async () => {
