@@ -1,6 +1,7 @@
 /**
  * A host with our package installed, a publisher, and one node (`demo`) whose releases are served on the host's loopback:
- * what the container tests of the transaction begin with.
+ * what the container tests of the transaction begin with. A second node (`other`) takes the same releases once it is
+ * configured.
  */
 import { cp, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,21 +15,25 @@ import { makeTree, type Behaviour } from './tree.ts';
 const SITE = '/srv/releases';
 const PORT = 7000;
 
+/** The ports that the daemon listens on. */
+const PORTS = { demo: 8080, other: 8081 } as const;
+type Node = keyof typeof PORTS;
+
 export interface Lab extends AsyncDisposable {
   readonly host: Container;
   readonly publisher: Publisher;
   /** Publishes a version of the daemon that behaves so. */
   publish(version: string, behaviour?: Behaviour): Promise<void>;
   /** Writes the node's configuration; `changes` replaces lines by key (`soak = "1s"`) or adds tables at the end. */
-  configure(changes?: Changes): Promise<void>;
+  configure(changes?: Changes, node?: Node): Promise<void>;
   /** `node-updater …`, whatever its status. */
   updater(...args: string[]): Promise<Result>;
-  ledger(): Promise<readonly LedgerRecord[]>;
+  ledger(node?: Node): Promise<readonly LedgerRecord[]>;
   /** The last `ended` record. */
-  lastEnd(): Promise<Extract<Entry, { kind: 'ended' }> | undefined>;
+  lastEnd(node?: Node): Promise<Extract<Entry, { kind: 'ended' }> | undefined>;
   /** Waits until the ledger has `count` transactions that ended, and returns the outcome of the last one. */
-  waitForEnd(count: number): Promise<Outcome>;
-  facts(): Promise<NodeFacts>;
+  waitForEnd(count: number, node?: Node): Promise<Outcome>;
+  facts(node?: Node): Promise<NodeFacts>;
 }
 
 export interface Changes {
@@ -74,33 +79,33 @@ WantedBy=multi-user.target
 `;
 
 function labOn(host: Container, publisher: Publisher): Lab {
-  const ledgerPath = host.path('/var/lib/node-updater/demo/ledger.jsonl');
-  const ledger = async (): Promise<LedgerRecord[]> => {
-    const text = await readFile(ledgerPath, 'utf8').catch(() => '');
+  const ledger = async (node: Node = 'demo'): Promise<LedgerRecord[]> => {
+    const text = await readFile(host.path(ledgerOf(node)), 'utf8').catch(() => '');
     return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as LedgerRecord]));
   };
-  const ends = async () => (await ledger()).flatMap(({ entry }) => (entry.kind === 'ended' ? [entry] : []));
+  const ends = async (node?: Node) =>
+    (await ledger(node)).flatMap(({ entry }) => (entry.kind === 'ended' ? [entry] : []));
   return {
     host,
     publisher,
     ledger,
-    lastEnd: async () => (await ends()).at(-1),
+    lastEnd: async (node) => (await ends(node)).at(-1),
     async publish(version, behaviour = 'good') {
       const tree = await makeTree(join(publisher.root, 'trees', version), version, behaviour);
       await publisher.publish({ tree, version, libc: 'gnu', format: 'tar', binary: 'bin/demod' });
       await mkdir(host.path(SITE), { recursive: true });
       await cp(publisher.site, host.path(SITE), { recursive: true, force: true });
     },
-    configure: (changes = {}) =>
-      host.push(Buffer.from(nodeFile(publisher, changes)), '/etc/node-updater/nodes.d/demo.toml', 0o644),
+    configure: (changes = {}, node = 'demo') =>
+      host.push(Buffer.from(nodeFile(publisher, node, changes)), `/etc/node-updater/nodes.d/${node}.toml`, 0o644),
     updater: (...args) => host.run(['node-updater', ...args], { timeout: 120 }),
-    async waitForEnd(count) {
-      await host.waitFor(`[ "$(grep -c '"kind":"ended"' /var/lib/node-updater/demo/ledger.jsonl)" -ge ${count} ]`);
-      const last = (await ends()).at(-1);
+    async waitForEnd(count, node = 'demo') {
+      await host.waitFor(`[ "$(grep -c '"kind":"ended"' ${ledgerOf(node)})" -ge ${count} ]`);
+      const last = (await ends(node)).at(-1);
       if (last === undefined) throw new Error('no transaction ended');
       return last.outcome;
     },
-    facts: () => readFacts(host),
+    facts: (node = 'demo') => readFacts(host, node),
     async [Symbol.asyncDispose]() {
       await host[Symbol.asyncDispose]();
       await publisher[Symbol.asyncDispose]();
@@ -108,29 +113,34 @@ function labOn(host: Container, publisher: Publisher): Lab {
   };
 }
 
+function ledgerOf(node: Node): string {
+  return `/var/lib/node-updater/${node}/ledger.jsonl`;
+}
+
 const factsScript = `
-link() { readlink /opt/demo/$1 2>/dev/null | sed s,versions/,, || true; }
-pid=$(systemctl show -P MainPID demo.service)
+link() { readlink /opt/$node/$1 2>/dev/null | sed s,versions/,, || true; }
+pid=$(systemctl show -P MainPID $node.service)
 running=none
 if [ "$pid" != 0 ]; then
   exe=$(tr '\\0' ' ' </proc/$pid/cmdline | grep -o 'versions/[^/]*' | head -n 1 | sed s,versions/,,)
   running=\${exe:-unknown}
 fi
-leftovers=$(ls -A /run/node-updater/demo 2>/dev/null | grep -v -e probe -e fetch | tr '\\n' ' ')
-[ ! -e /run/systemd/system/demo.service.d/zzz-node-updater.conf ] || leftovers="$leftovers zzz"
-leftovers="$leftovers$(ls -A /opt/demo /opt/demo/versions 2>/dev/null | grep -e staging -e '^\\.current' | tr '\\n' ' ')"
-leftovers="$leftovers$(ls -A /var/lib/node-updater/demo/incoming 2>/dev/null | tr '\\n' ' ')"
+leftovers=$(ls -A /run/node-updater/$node 2>/dev/null | grep -v -e probe -e fetch | tr '\\n' ' ')
+[ ! -e /run/systemd/system/$node.service.d/zzz-node-updater.conf ] || leftovers="$leftovers zzz"
+leftovers="$leftovers$(ls -A /opt/$node /opt/$node/versions 2>/dev/null | grep -e staging -e '^\\.current' | tr '\\n' ' ')"
+leftovers="$leftovers$(ls -A /var/lib/node-updater/$node/incoming 2>/dev/null | tr '\\n' ' ')"
 printf '{"current":"%s","fallback":"%s","active":"%s","running":"%s","leftovers":"%s"}' \\
-  "$(link current)" "$(link fallback)" "$(systemctl show -P ActiveState demo.service)" "$running" "$leftovers"
+  "$(link current)" "$(link fallback)" "$(systemctl show -P ActiveState $node.service)" "$running" "$leftovers"
 `;
 
-async function readFacts(host: Container): Promise<NodeFacts> {
-  return JSON.parse(await host.sh(factsScript)) as NodeFacts;
+async function readFacts(host: Container, node: Node): Promise<NodeFacts> {
+  return JSON.parse(await host.sh(`node=${node}${factsScript}`)) as NodeFacts;
 }
 
-function nodeFile(publisher: Publisher, changes: Changes): string {
+function nodeFile(publisher: Publisher, node: Node, changes: Changes): string {
   return `binary = "bin/demod"
 [source]
+name = "demo"
 url = "http://127.0.0.1:${PORT}/manifest.json"
 [trust]
 keys = [{ file = "demo.asc", fingerprint = "${publisher.key.fingerprint}" }]
@@ -144,18 +154,19 @@ interval = "200ms"
 timeout = "1s"
 grace = "${changes.grace ?? '3s'}"
 failures = 3
-${changes.unit === 'own' ? '' : generated(changes)}${changes.more ?? ''}
+${changes.unit === 'own' ? '' : generated(node, changes)}${changes.more ?? ''}
 `;
 }
 
-function generated(changes: Changes): string {
+function generated(node: Node, changes: Changes): string {
   return `[[gate.probe]]
 type = "http"
-url = "http://127.0.0.1:8080/"
+url = "http://127.0.0.1:${PORTS[node]}/"
 [unit]
 exec = "bin/demod"
 type = "${changes.type ?? 'simple'}"
 user = "demo"
+environment = { DEMOD_PORT = "${PORTS[node]}" }
 stop_timeout = "3s"
 restart_delay = "200ms"
 `;

@@ -38,6 +38,7 @@ export async function makeTree(directory: string, version: string, behaviour: Be
   return directory;
 }
 
+/** `--daemon PIDFILE` starts it in the background, as a unit of Type=forking expects it. */
 function launcher(behaviour: Behaviour): string {
   const lie = behaviour === 'liar' ? 'case $0 in */current/*) echo "demod 0.0.1"; exit;; esac;' : '';
   const ask = behaviour === 'mute' ? 'exec sleep 600;' : '';
@@ -45,6 +46,11 @@ function launcher(behaviour: Behaviour): string {
   return `#!/bin/sh
 share=$(dirname "$(readlink -f "$0")")/../share
 case \${1-} in --version) ${ask}${lie} echo "demod $(cat "$share/version")"; exit;; esac
+if [ "\${1-}" = --daemon ]; then
+  (${run}) &
+  echo $! >"$2"
+  exit
+fi
 ${run}
 `;
 }
