@@ -1,12 +1,14 @@
 /** Version ordering for "is this newer": semver where both are semver, else parts of digits and text, as dpkg would. */
-import semver from 'semver';
+// Not the whole of semver: `status` compares as well, and must start in a moment.
+import compareBuild from 'semver/functions/compare-build.js';
+import parse from 'semver/functions/parse.js';
 import type { Version } from './release.ts';
 
 /** Negative when a is older than b, 0 when they rank the same, positive when a is newer. */
 export function compareVersions(a: Version, b: Version): number {
-  const left = semver.parse(a, { loose: true });
-  const right = semver.parse(b, { loose: true });
-  if (left !== null && right !== null) return semver.compareBuild(left, right);
+  const left = parse(a, { loose: true });
+  const right = parse(b, { loose: true });
+  if (left !== null && right !== null) return compareBuild(left, right);
   return compareParts(a, b);
 }
 

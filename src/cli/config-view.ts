@@ -1,6 +1,6 @@
 /** The configuration for who only looks: what is wrong with it, and how often each node is looked at. */
 import { accessSync, constants } from 'node:fs';
-import { describeProblem, type Problem } from '../config/problems.ts';
+import type { Problem } from '../config/problems.ts';
 import { errnoOf, type ErrorCode } from '../errors.ts';
 import type { NodeName } from '../release.ts';
 import type { Host } from './host.ts';
@@ -28,9 +28,15 @@ export interface NodeConfig {
 
 /** Never fails. What this user may not read is no error: the updater is root. Loaded late: it is dear. */
 export async function viewConfig(host: Pick<Host, 'layout' | 'env' | 'uid'>): Promise<ConfigView> {
-  const { loadSettings } = await import('../config/load.ts');
+  const [{ loadSettings }, { describeProblem }] = await Promise.all([
+    import('../config/load.ts'),
+    import('../config/problems.ts'),
+  ]);
   const { nodes, problems, settings } = loadSettings(host.layout, host.env, host.uid);
   const errors = problems.filter((problem) => problem.severity === 'error' && !isClosed(problem));
+  const troubleOf = (problem: Problem): Trouble => {
+    return { code: problem.code, message: describeProblem(problem), remedy: problem.remedy };
+  };
   const troublesOf = (node: NodeName) => errors.filter(({ stops }) => stops === node).map(troubleOf);
   const intervals = new Map(settings.nodes.map(({ node, interval }) => [node, interval]));
   return {
@@ -43,10 +49,6 @@ export async function viewConfig(host: Pick<Host, 'layout' | 'env' | 'uid'>): Pr
       }),
     ),
   };
-}
-
-function troubleOf(problem: Problem): Trouble {
-  return { code: problem.code, message: describeProblem(problem), remedy: problem.remedy };
 }
 
 /** Root can read everything, so for root nothing is closed. */

@@ -1,6 +1,6 @@
 /** One file or variable: what it sets, where each key stands, and what is wrong with it. */
 import { parse, TomlError } from 'smol-toml';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { locateKeys, locateNearest, type KeyPath } from './locate.ts';
 import { complaintsOf, writeKey, type Place, type Problem } from './problems.ts';
 

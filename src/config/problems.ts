@@ -1,5 +1,5 @@
 /** What is wrong with the configuration: all of it at once, each with its place, so that one edit can mend it. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { UpdaterError, type ErrorCode } from '../errors.ts';
 import type { NodeName } from '../release.ts';
 import { kindOf } from './text.ts';

@@ -2,7 +2,7 @@
  * The shape of a configuration file: which keys there are, and what each may hold. Every key is optional here, because a
  * drop-in may set any one of them; what must be there in the end is decided in global.ts and node.ts.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseFingerprint } from '../release.ts';
 import { loopbackHost, probeUrl, sourceUrl } from './address.ts';
 import { command } from './command.ts';

@@ -1,5 +1,5 @@
 /** Reads a schema's own keys, so that messages and environment variables never drift from it. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { KeyPath } from './locate.ts';
 
 /** The keys that the table at `path` may have; for a probe those of its type. */

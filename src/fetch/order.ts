@@ -3,7 +3,7 @@
  * URLs are checked when they are used, so that one bad mirror in a manifest does not spoil the good ones beside it.
  */
 import { readFile, stat } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { UpdaterError } from '../errors.ts';
 import { LIMITS } from '../manifest.ts';
 import type { FetchOrder } from '../orders.ts';

@@ -8,7 +8,7 @@
 import { constants } from 'node:fs';
 import { open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { diskError, errnoOf } from '../errors.ts';
 import { isStrong, type Resume } from './answer.ts';
 

@@ -1,6 +1,6 @@
 /** The description of one built archive, written beside it by `build` and read by `publish`. Times as RFC 3339 text. */
 import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { UpdaterError } from '../errors.ts';
 import { parseDigest, parseVersion } from '../release.ts';
 import type { Digest, Version } from '../release.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { FetchReport } from '../orders.ts';
 
 const name = z.string().max(255);

@@ -5,7 +5,7 @@
  * component, sizes within LIMITS, and times that exist. Unknown fields are ignored so that publishers can add some; a
  * field that old readers must not ignore is named in `critical`, dotted without indices (`releases.artifacts.deltas`).
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { UpdaterError } from '../errors.ts';
 import { LIMITS } from '../manifest.ts';
 import type { Manifest } from '../manifest.ts';
