@@ -19,7 +19,9 @@ export type RequestKind =
   | { readonly kind: 'run' }
   | { readonly kind: 'check' }
   | { readonly kind: 'upgrade'; readonly to?: Version; readonly force: readonly Force[] }
-  | { readonly kind: 'rollback'; readonly to?: Version };
+  | { readonly kind: 'rollback'; readonly to?: Version }
+  /** `keep` overrules `keep_versions`. */
+  | { readonly kind: 'prune'; readonly keep?: number };
 
 /** Which refusals the operator overrules by name. */
 export type Force = 'quarantine' | 'rollout' | 'downgrade';

@@ -43,6 +43,8 @@ interface CompleteRecord {
 }
 
 const STAGING = '.staging-';
+/** What a version is renamed to before it is removed. */
+export const REMOVED = '.removed-';
 const WRITABLE_BY_OTHERS = 0o022;
 
 /** Is exactly this release staged? Throws DISK_ when that cannot be seen. */
@@ -94,10 +96,10 @@ async function fill(staging: string, release: ReleaseToStage, unpack: UnpackInto
   await onDisk('open up', staging, () => chmod(staging, 0o755));
 }
 
-/** Removes staging directories of transactions that died; only one transaction of a node runs at a time. */
+/** Removes what a death left half-staged or half-removed; only one transaction of a node runs at a time. */
 export async function removeLeftovers(layout: Places, files: Files): Promise<void> {
   for (const name of await namesIn(layout.versions)) {
-    if (name.startsWith(STAGING)) await files.removeTree(`${layout.versions}/${name}`);
+    if (name.startsWith(STAGING) || name.startsWith(REMOVED)) await files.removeTree(`${layout.versions}/${name}`);
   }
 }
 

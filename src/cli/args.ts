@@ -7,12 +7,13 @@ import type { Command, Invocation, Mode } from './command.ts';
 import { formatOf } from './quick.ts';
 
 const FORCES = ['quarantine', 'rollout', 'downgrade'] as const;
-const COMMANDS = ['status', 'check', 'why', 'upgrade', 'rollback', 'history', 'versions', 'config', 'release'];
+const COMMANDS = ['status', 'check', 'why', 'upgrade', 'rollback', 'history', 'versions', 'prune', 'config', 'release'];
 const COMMON = ['json', 'help', 'version'];
 const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   check: ['exit-code'],
   upgrade: ['to', 'force', 'dry-run', 'wait', 'no-wait'],
   rollback: ['to', 'dry-run', 'wait', 'no-wait'],
+  prune: ['keep', 'dry-run', 'wait', 'no-wait'],
   history: ['limit'],
   config: ['check'],
 };
@@ -99,7 +100,16 @@ function changing(parser: Argv, take: Take): Argv {
     )
     .command('rollback [node]', 'Go back to the version before', acting, (args) => {
       take({ name: 'rollback', ...node(args), ...target(args.to), mode: modeOf(args) });
-    });
+    })
+    .command(
+      'prune [node]',
+      'Remove old versions',
+      (args) =>
+        asking(args).option('keep', { type: 'number', requiresArg: true, describe: 'So many stay, at least 2' }),
+      (args) => {
+        take({ name: 'prune', ...node(args), ...keep(args.keep), mode: modeOf(args) });
+      },
+    );
 }
 
 function withNode(args: Argv) {
@@ -107,8 +117,11 @@ function withNode(args: Argv) {
 }
 
 function acting(args: Argv) {
+  return asking(args).option('to', { type: 'string', requiresArg: true, describe: 'This version' });
+}
+
+function asking(args: Argv) {
   return withNode(args)
-    .option('to', { type: 'string', requiresArg: true, describe: 'This version' })
     .option('dry-run', { type: 'boolean', default: false, describe: 'Only say what would be done' })
     .option('wait', { type: 'boolean', default: true, describe: 'Follow until the end; --no-wait only asks' });
 }
@@ -129,6 +142,14 @@ function target(to: unknown): { to?: Version } {
 function modeOf(args: Readonly<Record<string, unknown>>): Mode {
   if (args['dryRun'] === true) return 'dry-run';
   return args['wait'] === false ? 'no-wait' : 'follow';
+}
+
+function keep(value: number | undefined): { keep?: number } {
+  if (value === undefined) return {};
+  if (Number.isSafeInteger(value) && value >= 2) return { keep: value };
+  throw new UpdaterError('USAGE_INVALID', '--keep takes a number of 2 or more', {
+    remedy: 'What runs and what could be gone back to always stay. For example: --keep 2',
+  });
 }
 
 function limit(value: number): number {

@@ -18,6 +18,7 @@ export type Command =
       readonly mode: Mode;
     }
   | { readonly name: 'rollback'; readonly node?: string; readonly to?: Version; readonly mode: Mode }
+  | { readonly name: 'prune'; readonly node?: string; readonly keep?: number; readonly mode: Mode }
   | { readonly name: 'config'; readonly node?: string; readonly view: 'show' | 'check' }
   /** yargs has answered already (--help, --version, completion). */
   | { readonly name: 'answered' }

@@ -19,6 +19,8 @@ export async function dispatch({ command, format }: Invocation, host: Host): Pro
       return (await import('./upgrade.ts')).upgrade(command, format, host);
     case 'rollback':
       return (await import('./rollback.ts')).rollback(command, format, host);
+    case 'prune':
+      return (await import('./prune.ts')).prune(command, format, host);
     case 'config':
       return (await import('./settings.ts')).settings(command, format, host);
     case 'release':

@@ -67,6 +67,7 @@ const DOING: Readonly<Record<string, string>> = {
   soak: 'soaking',
   commit: 'committing',
   clean: 'cleaning up',
+  prune: 'removing old versions',
   settle: 'settling',
   withdraw: 'withdrawing',
   'gate-old': 'proving the version before',

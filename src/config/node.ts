@@ -49,6 +49,7 @@ export function nodeDefaults(node: NodeName, raw: Table): Fragment {
   return {
     raw: {
       interval: '1h',
+      keep_versions: 3,
       source: { type: 'manifest', name: node.replace(/@.*/, ''), channel: 'stable', insecure_http: false },
       trust: { threshold: 1 },
       ...('version' in raw ? { version: { args: ['--version'] } } : {}),
@@ -103,6 +104,7 @@ export function buildNode(raw: Table, context: NodeContext): BuiltNode {
     binary: given(set.binary),
     ...(version === undefined ? {} : { version }),
     gate,
+    keepVersions: given(set.keep_versions),
     ...(unit === undefined ? {} : { unit }),
   };
   return { settings, complaints };

@@ -128,6 +128,7 @@ const probe = z.discriminatedUnion('type', [
 
 export const nodeSchema = z.strictObject({
   interval: optional(time(MINUTE, 30 * DAY)),
+  keep_versions: optional(integer(2, 100)),
   binary: optional(relativePath),
   source: z
     .strictObject({

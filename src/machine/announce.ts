@@ -73,6 +73,7 @@ export function describeStep(state: Working, transaction: Transaction | undefine
     soak: `soaking ${to}`,
     commit: `committing ${to}`,
     clean: 'cleaning up',
+    prune: 'removing versions that nobody needs any more',
     settle: `settling what was left of ${to}`,
     withdraw: `withdrawing ${to}`,
     'gate-old': `proving that ${from} is healthy`,

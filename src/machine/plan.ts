@@ -94,6 +94,20 @@ export function committedBefore(current: Version, ledger: Pick<Ledger, 'records'
   return before;
 }
 
+/** The versions that were ever committed here, the latest first; each once. */
+export function committedVersions(ledger: Pick<Ledger, 'records'>): readonly Version[] {
+  const opened = new Map<string, Version>();
+  const found = new Set<Version>();
+  for (const { entry } of ledger.records) {
+    if (entry.kind === 'opened') opened.set(entry.transaction.id, entry.transaction.to);
+    const version = entry.kind === 'ended' && entry.outcome === 'committed' ? opened.get(entry.tx) : undefined;
+    if (version === undefined) continue;
+    found.delete(version);
+    found.add(version);
+  }
+  return [...found].reverse();
+}
+
 function noTarget(message: string, context: MachineContext): UpdaterError {
   return new UpdaterError('POLICY_NO_TARGET', message, {
     remedy: `See what could be gone back to: node-updater versions ${context.settings.node}`,

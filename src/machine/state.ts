@@ -14,6 +14,7 @@ export const WORKING = [
   'soak',
   'commit',
   'clean',
+  'prune',
   'settle',
   'withdraw',
   'gate-old',

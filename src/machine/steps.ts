@@ -12,6 +12,8 @@ import { withdraw } from '../activation/withdraw.ts';
 import { UpdaterError } from '../errors.ts';
 import type { MachineContext } from './context.ts';
 import { gateOld } from './gate-old.ts';
+import type { Ledger } from './ledger.ts';
+import { pruneVersions } from './prune.ts';
 import type { OpenTransaction } from './recover.ts';
 import type { Answer, Steps } from './run.ts';
 import { settle } from './settle.ts';
@@ -21,7 +23,12 @@ import { fetchArtifact, stageArtifact, verifyArtifact } from './supply.ts';
 const OK: Answer = { event: 'ok' };
 
 /** `open`: what the ledger knows of the transaction, for the steps that settle it. */
-export function makeSteps(transaction: Transaction, open: OpenTransaction | undefined, context: MachineContext): Steps {
+export function makeSteps(
+  transaction: Transaction,
+  open: OpenTransaction | undefined,
+  ledger: Ledger,
+  context: MachineContext,
+): Steps {
   const { action, from, to } = transaction;
   // What `start` learnt and `soak` and `commit` need; a transaction whose process died never comes back to them.
   let baseline: Baseline = { startedAfter: 0n, restarts: 0 };
@@ -59,6 +66,7 @@ export function makeSteps(transaction: Transaction, open: OpenTransaction | unde
       if (from === undefined && context.settings.unit !== undefined) await context.bus.enable([context.unit]);
       return OK;
     },
+    prune: () => pruneVersions(transaction, ledger, context),
     settle: async () => (open === undefined ? OK : settle(open, context)),
     withdraw: async () => done(withdraw(context)),
     'gate-old': () => gateOld(open, context),

@@ -12,6 +12,7 @@ import type { MachineContext } from './context.ts';
 import type { Ledger } from './ledger.ts';
 import { blocking, planRollback, planUpgrade } from './plan.ts';
 import { findOpen, type OpenTransaction } from './recover.ts';
+import { describePruned, prune } from './prune.ts';
 import { drive, failureOf } from './run.ts';
 import { isOutcome, type Failure, type Transaction, type Working } from './state.ts';
 import { makeSteps } from './steps.ts';
@@ -39,6 +40,8 @@ export async function transact(
 
 async function serve(request: Request, ledger: Ledger, context: MachineContext): Promise<ExitCode> {
   switch (request.kind) {
+    case 'prune':
+      return answer(request, EXIT.done, describePruned(await prune(request.keep, ledger, context)), ledger);
     case 'rollback':
       return runTransaction(await planRollback(request.to, request.id, ledger, context), ledger, context);
     case 'check':
@@ -49,7 +52,7 @@ async function serve(request: Request, ledger: Ledger, context: MachineContext):
 }
 
 async function lookAndUpgrade(
-  request: Exclude<Request, { kind: 'rollback' }>,
+  request: Exclude<Request, { kind: 'rollback' | 'prune' }>,
   ledger: Ledger,
   context: MachineContext,
 ): Promise<ExitCode> {
@@ -106,7 +109,7 @@ async function finish(leg: Leg, ledger: Ledger, context: MachineContext): Promis
     transaction,
     state,
     ledger,
-    makeSteps(transaction, open, context),
+    makeSteps(transaction, open, ledger, context),
     narrate,
   );
   if (!isOutcome(rest)) {
@@ -115,7 +118,7 @@ async function finish(leg: Leg, ledger: Ledger, context: MachineContext): Promis
     return 'yield';
   }
   if (rest === 'committed' && failure !== undefined) {
-    context.log.warn(`${transaction.to} is committed, but its probation was not cleaned up: ${failure.message}`);
+    context.log.warn(`${transaction.to} is committed, but not everything was tidied up: ${failure.message}`);
   }
   const asked = rest === 'committed' ? undefined : leg.asked;
   return conclude(transaction, { state: rest, failure, asked }, ledger, context);

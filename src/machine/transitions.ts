@@ -17,7 +17,8 @@ export const TRANSITIONS: Readonly<Record<Working, Partial<Readonly<Record<Event
   start: { ok: 'soak', failed: 'yield', operator: 'yield' },
   soak: { ok: 'commit', failed: 'yield', operator: 'yield' },
   commit: { ok: 'clean', failed: 'yield', operator: 'yield' },
-  clean: { ok: 'committed', failed: 'committed' },
+  clean: { ok: 'prune', failed: 'committed' },
+  prune: { ok: 'committed', failed: 'committed' },
   settle: {
     untouched: 'unchanged',
     committed: 'clean',

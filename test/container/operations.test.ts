@@ -128,6 +128,30 @@ describe('what cannot be had or believed', () => {
   });
 });
 
+describe('old versions', () => {
+  it('go after a commit, never what runs or the one before, and what is half removed is swept [S1.21][F114]', async () => {
+    await installed();
+    for (const version of ['2.0.0', '3.0.0', '4.0.0']) {
+      await lab.publish(version);
+      expect((await lab.updater('upgrade')).status).toBe(0);
+    }
+    const staged = () => lab.host.sh('ls -A /opt/demo/versions | grep -v complete | xargs');
+    expect(await staged()).toBe('2.0.0 3.0.0 4.0.0');
+    await lab.host.sh('mkdir -p /opt/demo/versions/.removed-1/bin /opt/demo/versions/.staging-1');
+    const dry = await lab.updater('prune', '--keep', '2', '--dry-run');
+    expect(dry.stdout).toContain('demo would lose 2.0.0');
+    expect((await lab.updater('prune', '--keep', '1')).status).toBe(2);
+    const { status, stdout } = await lab.updater('prune', '--keep', '2');
+    expect({ status, stdout }).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('Removed 2.0.0') as unknown,
+    });
+    expect(await staged()).toBe('3.0.0 4.0.0');
+    expect((await lab.updater('rollback')).status).toBe(0);
+    expect(await lab.facts()).toEqual(runs('3.0.0'));
+  });
+});
+
 describe('systemd is the supervisor', () => {
   it('the node is systemd’s child, in its own journal, before and after an update [S1.5][S1.6][S1.34][S1.50][S3.56][S3.57]', async () => {
     await installed();

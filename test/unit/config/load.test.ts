@@ -42,6 +42,7 @@ describe('loadSettings', () => {
         node: 'workerd',
         file,
         interval: 3_600_000,
+        keepVersions: 3,
         source: {
           type: 'manifest',
           urls: ['https://example.org/manifest.json'],
