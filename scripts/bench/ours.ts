@@ -44,7 +44,12 @@ export async function openRooms(work: string, origin: string, key: TrustedKey): 
       chmodSync(cache, 0o750);
       writeFileSync(join(orders, 'fetch.json'), JSON.stringify(orderFor(release, origin)));
       const command = [NODE, ...flagsOf('node-updater-fetch@.service'), join(ROOT, 'dist/lib/main.mjs'), 'fetch', node];
-      return measure(command, { ...peaked(peakFiles.fetch), CACHE_DIRECTORY: cache });
+      const env = {
+        ...peaked(peakFiles.fetch),
+        ...environmentOf('node-updater-fetch@.service'),
+        CACHE_DIRECTORY: cache,
+      };
+      return measure(command, env);
     },
     supply: ({ version, artifact, digest, binary }, durability) => {
       const job: Job = { root, node, version, artifact, digest, binary, key, durability };
@@ -89,6 +94,14 @@ function flagsOf(unit: string): string[] {
   const line = /^ExecStart=\S+\/node ((?:--\S+ )*)\S+\/main\.mjs/m.exec(text);
   if (line === null) throw new Error(`${unit} starts no Node`);
   return (line[1] ?? '').split(' ').filter((flag) => flag !== '');
+}
+
+/** What the unit sets with a constant value. */
+function environmentOf(unit: string): Record<string, string> {
+  const text = readFileSync(join(ROOT, 'units', unit), 'utf8');
+  return Object.fromEntries(
+    [...text.matchAll(/^Environment=(\w+)=([^%\s]+)$/gm)].map(([, name = '', value = '']) => [name, value]),
+  );
 }
 
 async function bundleSupply(work: string): Promise<string> {

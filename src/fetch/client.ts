@@ -6,7 +6,9 @@
  */
 import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
 import { TLSSocket } from 'node:tls';
-import { Agent, EnvHttpProxyAgent, buildConnector, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
+import buildConnector from 'undici/lib/core/connect.js';
+import Agent from 'undici/lib/dispatcher/agent.js';
 import { isWithin, kindOfAddress, kindOfHost, type AddressKind, type Reach } from './address.ts';
 import { exchange, type Reply } from './exchange.ts';
 import type { FetchDeps } from './context.ts';
@@ -32,33 +34,33 @@ export function openClient(
   deps: Pick<FetchDeps, 'version' | 'environment' | 'clock'>,
 ): HttpClient {
   const seen: Seen = { kinds: new Map(), certificates: new Map() };
-  const pools = new Map<Reach, Dispatcher>();
-  const poolFor = (reach: Reach): Dispatcher => {
+  const pools = new Map<Reach, Promise<Dispatcher>>();
+  const poolFor = (reach: Reach): Promise<Dispatcher> => {
     const pool = pools.get(reach) ?? makePool(settings, deps.environment, connector(settings, reach, seen));
     pools.set(reach, pool);
     return pool;
   };
   return {
-    get: (hop, headers, signal) => {
+    get: async (hop, headers, signal) => {
       const { origin, pathname, search } = hop.url;
       const usual = { 'user-agent': `node-updater/${deps.version}`, 'accept-encoding': 'identity', accept: '*/*' };
       const options = { origin, path: pathname + search, method: 'GET' as const, headers: { ...usual, ...headers } };
-      return exchange(poolFor(hop.reach), options, deps.clock, signal);
+      return exchange(await poolFor(hop.reach), options, deps.clock, signal);
     },
     kindOf: (hostname) => kindOfHost(hostname) ?? seen.kinds.get(hostname) ?? 'public',
     certificate: (hostname) => seen.certificates.get(hostname),
     [Symbol.asyncDispose]: async () => {
       // Not close(): a body that was given up must not hold the end of the process.
-      await Promise.all([...pools.values()].map((pool) => pool.destroy()));
+      await Promise.all([...pools.values()].map(async (pool) => (await pool).destroy()));
     },
   };
 }
 
-function makePool(
+async function makePool(
   settings: FetchSettings,
   environment: FetchDeps['environment'],
   connect: buildConnector.connector,
-): Dispatcher {
+): Promise<Dispatcher> {
   const options: Agent.Options = {
     connect,
     allowH2: false,
@@ -71,6 +73,7 @@ function makePool(
   const named = (name: string): string | undefined => environment[name] ?? environment[name.toUpperCase()];
   const [httpProxy, httpsProxy] = [named('http_proxy') ?? '', named('https_proxy') ?? ''];
   if (httpProxy === '' && httpsProxy === '') return new Agent(options);
+  const { default: EnvHttpProxyAgent } = await import('undici/lib/dispatcher/env-http-proxy-agent.js');
   return new EnvHttpProxyAgent({
     ...options,
     connectTimeout: settings.connectTimeout,

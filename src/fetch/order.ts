@@ -3,7 +3,7 @@
  * URLs are checked when they are used, so that one bad mirror in a manifest does not spoil the good ones beside it.
  */
 import { readFile, stat } from 'node:fs/promises';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { UpdaterError } from '../errors.ts';
 import { LIMITS } from '../manifest.ts';
 import type { FetchOrder } from '../orders.ts';
@@ -20,58 +20,57 @@ const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._+~-]{0,199}$/;
 const PARTIAL = /\.part(\.json)?$/;
 
 // Node's timers count in 31 bits.
-const duration = z
-  .int()
-  .positive()
-  .max(2 ** 31 - 1);
-const fileName = z
-  .string()
-  .regex(FILE_NAME)
-  .refine((name) => !PARTIAL.test(name) && name !== REPORT_NAME);
+const duration = z.int().check(z.positive(), z.maximum(2 ** 31 - 1));
+const fileName = z.string().check(
+  z.regex(FILE_NAME),
+  z.refine((name) => !PARTIAL.test(name) && name !== REPORT_NAME),
+);
+
+const file = z.strictObject({
+  name: fileName,
+  urls: z.array(z.string().check(z.maxLength(8192))).check(z.minLength(1), z.maxLength(MOST_URLS)),
+  limit: z.int().check(z.nonnegative(), z.maximum(LIMITS.archive)),
+  // A header value: what undici would refuse, and what would end the header line, is refused here.
+  etag: z.optional(z.string().check(z.maxLength(1024), z.regex(/^[\x20-\x7e]+$/))),
+});
 
 const schema = z.strictObject({
   schema: z.literal(1),
-  id: z.string().min(1).max(200),
+  id: z.string().check(z.minLength(1), z.maxLength(200)),
   insecureHttp: z.boolean(),
-  keep: z.array(fileName).max(256).optional(),
+  keep: z.optional(z.array(fileName).check(z.maxLength(256))),
   settings: z.strictObject({
     connectTimeout: duration,
     headersTimeout: duration,
-    minimumSpeed: z.number().nonnegative(),
+    minimumSpeed: z.number().check(z.nonnegative()),
     slowWindow: duration,
     totalTimeout: duration,
   }),
-  files: z
-    .array(
-      z.strictObject({
-        name: fileName,
-        urls: z.array(z.string().max(8192)).min(1).max(MOST_URLS),
-        limit: z.int().nonnegative().max(LIMITS.archive),
-        // A header value: what undici would refuse, and what would end the header line, is refused here.
-        etag: z
-          .string()
-          .max(1024)
-          .regex(/^[\x20-\x7e]+$/)
-          .optional(),
-      }),
-    )
-    .max(MOST_FILES)
-    .refine((files) => new Set(files.map((file) => file.name)).size === files.length, 'two files of one name'),
+  files: z.array(file).check(
+    z.maxLength(MOST_FILES),
+    z.refine((files) => new Set(files.map(({ name }) => name)).size === files.length, 'two files of one name'),
+  ),
 });
 
 /** @throws UpdaterError HOST_STATE when the text is not a fetch order of schema 1. */
 export function parseFetchOrder(text: string): FetchOrder {
+  let value: unknown;
   try {
-    const order = schema.parse(JSON.parse(text));
-    return order as FetchOrder;
+    value = JSON.parse(text);
   } catch (cause) {
-    const detail = cause instanceof z.ZodError ? z.prettifyError(cause) : 'it is not JSON';
-    throw new UpdaterError('HOST_STATE', `The fetch order is not valid: ${detail}.`, {
-      cause,
-      remedy:
-        'The order is written anew by every run. If this is seen twice, please report it as a fault in node-updater.',
-    });
+    throw invalid('it is not JSON', cause);
   }
+  const order = schema.safeParse(value);
+  if (order.success) return order.data as FetchOrder;
+  throw invalid(z.prettifyError(order.error), order.error);
+}
+
+function invalid(detail: string, cause: unknown): UpdaterError {
+  return new UpdaterError('HOST_STATE', `The fetch order is not valid: ${detail}.`, {
+    cause,
+    remedy:
+      'The order is written anew by every run. If this is seen twice, please report it as a fault in node-updater.',
+  });
 }
 
 /** Reads and checks the order at `path`. @throws UpdaterError HOST_STATE */

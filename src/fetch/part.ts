@@ -8,7 +8,7 @@
 import { constants } from 'node:fs';
 import { open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { diskError, errnoOf } from '../errors.ts';
 import { isStrong, type Resume } from './answer.ts';
 
@@ -24,8 +24,8 @@ export interface Part {
 
 const notesSchema = z.strictObject({
   url: z.string(),
-  etag: z.string().refine(isStrong),
-  total: z.int().nonnegative().optional(),
+  etag: z.string().check(z.refine(isStrong)),
+  total: z.optional(z.int().check(z.nonnegative())),
 });
 type Notes = z.infer<typeof notesSchema>;
 
