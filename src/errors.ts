@@ -83,6 +83,8 @@ export const CODES = {
   HOST_LEDGER: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d53' },
   HOST_STATE: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d54' },
   HOST_NODE_STOPPED: { exit: EXIT.done, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d55' },
+  /** What the node needs mounted is not. */
+  HOST_MOUNT: { exit: EXIT.tryLater, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d58' },
   HOST_TOOL: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d56' },
   HOST_PROBE_ROOM: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d57' },
   // POLICY_: asked for, and refused by a rule.
@@ -99,6 +101,8 @@ export const CODES = {
   GATE_VERSION: { exit: EXIT.rolledBack, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d76' },
   /** The binary cannot be run, does not end, or ends with an error when it is asked for its version. */
   GATE_BINARY: { exit: EXIT.rolledBack, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d78' },
+  /** The version before was sick already; says nothing about the candidate. */
+  GATE_BASELINE: { exit: EXIT.tryLater, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d7a' },
   GATE_OLD: { exit: EXIT.rollbackFailed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d77' },
   /** systemd cannot put the version before back. */
   ACTIVATE_REVERT: { exit: EXIT.rollbackFailed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d79' },
@@ -145,12 +149,14 @@ export function diskError(error: unknown, action: string, path: string): Updater
   if (error instanceof UpdaterError) return error;
   const errno = errnoOf(error);
   const message = `cannot ${action} ${path}: ${errno ?? String(error)}`;
+  // The path itself may be gone by the time that somebody follows the remedy.
+  const place = path.replace(/(?<=.)\/[^/]*$/, '');
   if (errno === 'ENOSPC' || errno === 'EDQUOT') {
-    const remedy = `Free space or inodes, or raise the quota, on the file system that holds ${path} (see \`df -h\` and \`df -i\`). The next run tries again.`;
+    const remedy = `Free space or inodes, or raise the quota, on the file system that holds ${place} (see \`df -h ${place}\` and \`df -i ${place}\`). The next run tries again.`;
     return new UpdaterError('DISK_FULL', message, { remedy, cause: error });
   }
   if (errno === 'EROFS') {
-    const remedy = `Find out why the file system that holds ${path} is read-only (\`findmnt -T ${path}\`, \`dmesg\`), then remount it read-write. The next run tries again.`;
+    const remedy = `Find out why the file system that holds ${place} is read-only (\`findmnt -T ${place}\`, \`dmesg\`), then remount it read-write. The next run tries again.`;
     return new UpdaterError('DISK_READ_ONLY', message, { remedy, cause: error });
   }
   const remedy = `Look at ${path} (\`namei -l ${path}\`) and at \`dmesg\` for disk errors; what stands there is left as it is.`;

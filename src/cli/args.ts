@@ -6,7 +6,7 @@ import { parseVersion, type Version } from '../release.ts';
 import type { Command, Invocation, Mode } from './command.ts';
 import { formatOf } from './quick.ts';
 
-const FORCES = ['quarantine', 'rollout', 'downgrade'] as const;
+const FORCES = ['quarantine', 'rollout', 'downgrade', 'unhealthy'] as const;
 const COMMANDS = ['status', 'check', 'why', 'upgrade', 'rollback', 'history', 'versions', 'prune', 'config', 'release'];
 const COMMON = ['json', 'help', 'version'];
 const OPTIONS: Readonly<Record<string, readonly string[]>> = {

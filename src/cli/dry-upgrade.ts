@@ -90,7 +90,7 @@ function archiveOf({ size, unpackedSize, url }: Artifact, sources: readonly stri
 
 function steps(from: string | undefined, to: string, soak: number): string[] {
   return [
-    `fetch, verify and stage ${to}; the node keeps running`,
+    `fetch, verify and stage ${to}${from === undefined ? '' : '; the node keeps running'}`,
     ...(from === undefined ? [] : [`arm the fallback to ${from}`]),
     `activate and start ${to}`,
     `soak ${soak / 1000} s under the health gate`,

@@ -28,9 +28,10 @@ export async function history(command: CommandOf<'history'>, format: Format, hos
   const node = oneNode(command.node, host);
   const { records, damage } = await viewLedger(host.layout.node(node).ledger);
   if (format === 'json') host.output.json(reportHistory(node, records, command.limit, damage));
-  else host.output.print(historyLines(node, viewTransactions(records), command.limit));
+  else if (damage === undefined || records.length > 0)
+    host.output.print(historyLines(node, viewTransactions(records), command.limit));
   if (damage === undefined) return EXIT.done;
-  if (format === 'text') host.output.complain(describeError(damage));
+  if (format === 'text') host.output.complain(['What can still be read ends here.', ...describeError(damage)]);
   return damage.exit;
 }
 

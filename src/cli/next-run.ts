@@ -9,10 +9,12 @@ import { TIMER, type Units } from './units.ts';
  * Milliseconds since the epoch, not before which the timer's run takes the node up; undefined when none will, or when it
  * is not known.
  */
-export function nextRunOf({ check, ledger, node }: NodeFacts, units: Units, config: ConfigView): number | undefined {
+export function nextRunOf(facts: NodeFacts, units: Units, config: ConfigView): number | undefined {
+  const { check, ledger, node, problems } = facts;
   const timer = units.known ? units.units.get(TIMER)?.next : undefined;
   const { interval, errors } = config.nodes.get(node) ?? { errors: [] };
-  if (timer === undefined || errors.length > 0 || config.stops === 'all') return undefined;
+  const stopped = errors.length > 0 || config.stops === 'all' || problems.length > 0;
+  if (timer === undefined || stopped) return undefined;
   // A configuration that this user may not read: the timer is all that is known.
   if (interval === undefined) return timer;
   const open = findOpen(ledger.records) === undefined ? 'settled' : 'open';

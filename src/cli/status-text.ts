@@ -83,16 +83,25 @@ function lastResult({ last }: NodeReport, now: number): string {
 
 function troubles(node: NodeReport): Line[] {
   const said = new Map(node.problems.map(({ message, remedy }) => [message, remedy]));
-  const failed = node.last?.outcome === 'committed' ? undefined : node.last?.failure;
+  const failed = lastFailure(node);
   if (failed !== undefined) said.set(failed.message, failed.remedy);
   const { checkFailure } = node;
-  if (checkFailure !== undefined && !said.has(checkFailure.message))
+  if (checkFailure !== undefined && checkFailure.message !== node.last?.failure?.message)
     said.set(`The last look failed: ${checkFailure.message}`, checkFailure.remedy);
   if (node.belowMinimum === true) {
     const asked = `${node.current ?? ''} is below ${node.minimum ?? ''}, the minimum that its publisher asks for`;
     said.set(asked, `See what keeps it: node-updater why ${node.node}`);
   }
   return [...said].flatMap(([message, remedy]) => trouble(`${node.node}: ${message}`, remedy));
+}
+
+/** Of the last transaction, unless another is under way, or what stopped it is over. */
+function lastFailure({ last, state, unit }: NodeReport): { message: string; remedy: string } | undefined {
+  if (last?.failure === undefined || last.outcome === 'committed') return undefined;
+  if (['working', 'on-probation', 'falling-back', 'unsettled'].includes(state)) return undefined;
+  const { code, message, remedy } = last.failure;
+  if (code === 'HOST_NODE_STOPPED' && unit?.active === 'active') return undefined;
+  return { message: `${last.to} was not committed (${last.outcome.replaceAll('-', ' ')}): ${message}`, remedy };
 }
 
 function trouble(message: string, remedy: string): Line[] {

@@ -12,10 +12,10 @@ const TIMEOUT = 10_000;
 /** ACTIVATE_REVERT: a person is needed, exit 4. */
 export async function revertFailed(node: NodeName, layout: NodeLayout, run: Run): Promise<UpdaterError> {
   const said = await lastWords(node, run);
-  const gone = await goneFallback(layout);
+  const gone = said.includes(layout.fallback) ? undefined : await goneFallback(layout);
   const mend = gone === undefined ? '' : `Put the directory ${gone} back, or keep what runs: rm ${layout.fallback}. `;
   return new UpdaterError('ACTIVATE_REVERT', `systemd cannot put ${node} back${said === '' ? '' : `: ${said}`}`, {
-    remedy: `${mend}It tries again by itself. All that it said: journalctl -u ${revertUnit(node)} -n 20`,
+    remedy: `${mend}When that is mended it goes on by itself. All that it said: journalctl -u ${revertUnit(node)} -n 20`,
   });
 }
 

@@ -3,6 +3,7 @@ import { listStaged } from '../activation/stage.ts';
 import { EXIT } from '../errors.ts';
 import { committedBefore } from '../machine/plan.ts';
 import { quarantined } from '../machine/recover.ts';
+import type { QuarantineReason } from '../policy/decide.ts';
 import type { Version } from '../release.ts';
 import { compareVersions } from '../version.ts';
 import type { CommandOf, Ended } from './command.ts';
@@ -27,7 +28,7 @@ export interface VersionReport {
   /** What a rollback without --to goes to. */
   readonly before: boolean;
   readonly withdrawn: boolean;
-  readonly quarantine?: { readonly cause: string; readonly message: string };
+  readonly quarantine?: QuarantineReason;
 }
 
 export async function versions(command: CommandOf<'versions'>, format: Format, host: Host): Promise<Ended> {
@@ -75,6 +76,11 @@ export function versionsLines({ node, versions: all }: VersionsReport): Line[] {
   ];
 }
 
+/** Only a failed health gate is the version's own failure. */
+function quarantineNote({ cause, message }: QuarantineReason): string {
+  return `in quarantine${cause === 'gate' ? ', it failed here' : ''}: ${message}`;
+}
+
 function notes(one: VersionReport): string[] {
   return [
     ...(one.current ? ['current'] : []),
@@ -82,6 +88,6 @@ function notes(one: VersionReport): string[] {
     ...(one.before ? ['committed before'] : []),
     ...(one.staged ? [] : ['not staged']),
     ...(one.withdrawn ? ['withdrawn by its publisher'] : []),
-    ...(one.quarantine === undefined ? [] : [`in quarantine (${one.quarantine.cause}): ${one.quarantine.message}`]),
+    ...(one.quarantine === undefined ? [] : [quarantineNote(one.quarantine)]),
   ];
 }

@@ -8,24 +8,40 @@ import type { LastFailure, WhyReport } from './why.ts';
 export function whyLines(report: WhyReport, now: number): Line[] {
   const next = nextCommand(report);
   return [
-    headline(report),
+    headline(report, now),
     ...report.problems.flatMap(({ message, remedy }) => trouble(message, remedy)),
-    ...(report.upToDate ? [] : gateLines(report, now)),
-    ...offeredQuarantineLines(report, now),
-    ...otherQuarantineLines(report),
-    ...waitingLines(report),
-    ...failureLines(report, now),
+    ...(isUnderWay(report) ? [] : reasonLines(report, now)),
     '',
     ...table(times(report, now)).map((line): Line => ({ text: line, tone: 'dim' })),
     ...(next === undefined ? [] : ['', `Next: ${next}`]),
   ];
 }
 
-function headline(report: WhyReport): Line {
-  const { node, current, offered, install, state, gates, problems, upToDate } = report;
-  const runs = `${current === undefined ? `${node} is not installed` : `${node} runs ${current}`} (${state})`;
+/** Until what is under way has ended, nothing that was decided before it holds. */
+function isUnderWay({ state }: WhyReport): boolean {
+  return ['working', 'on-probation', 'falling-back', 'unsettled'].includes(state);
+}
+
+function reasonLines(report: WhyReport, now: number): Line[] {
+  return [
+    ...(report.upToDate ? [] : gateLines(report, now)),
+    ...offeredQuarantineLines(report, now),
+    ...otherQuarantineLines(report),
+    ...stoppedLines(report),
+    ...failureLines(report, now),
+  ];
+}
+
+function headline(report: WhyReport, now: number): Line {
+  const { checkFailure, answered, offered, install, gates, problems, upToDate } = report;
+  const runs = runsLine(report);
   if (problems.length > 0) return { text: `${runs}. No update is taken until this is mended:`, tone: 'bad' };
+  if (isUnderWay(report)) return `${runs}. Nothing else is decided before that has ended.`;
   if (install === undefined) return `${runs}. What is on offer is not known yet.`;
+  if (upToDate && checkFailure !== undefined) {
+    const when = answered === undefined ? '' : `, ${ago(Date.parse(answered), now)}`;
+    return `${runs}. Nothing newer was on offer at the last answer${when}; since then no look has succeeded.`;
+  }
   if (upToDate) return { text: `${runs}. Up to date: nothing newer is on offer, nothing to do.`, tone: 'good' };
   if (offered === undefined) return `${runs}. Nothing is on offer.`;
   if (install) return `${runs}. ${offered} is on offer, and no gate blocks it: ${whenTaken(report)}.`;
@@ -33,9 +49,19 @@ function headline(report: WhyReport): Line {
   return `${runs}. ${offered} is on offer, and blocked by: ${blocks.join(', ')}.`;
 }
 
-function whenTaken({ timer, unit }: WhyReport): string {
-  if (timer === 'off') return 'but the timer is off, so nothing takes it by itself';
-  return unit === 'stopped' ? 'the next run stages it' : 'the next run takes it';
+function runsLine({ current, node, state, stateText }: WhyReport): string {
+  if (current !== undefined) return `${node} runs ${current} (${stateText})`;
+  return state === 'not-installed' ? `${node} is not installed` : `${node} is not installed (${stateText})`;
+}
+
+function whenTaken(report: WhyReport): string {
+  if (report.timer === 'off') return 'but the timer is off, so nothing takes it by itself';
+  return waitsForNode(report) ? 'the next run stages it' : 'the next run takes it';
+}
+
+/** A first installation starts the node; later its operator has the last word. */
+function waitsForNode({ current, unit }: WhyReport): boolean {
+  return current !== undefined && unit === 'stopped';
 }
 
 function gateLines({ gates }: WhyReport, now: number): Line[] {
@@ -50,30 +76,28 @@ function gateLines({ gates }: WhyReport, now: number): Line[] {
 
 /** The gate has said why; here is what can be done. */
 function offeredQuarantineLines(report: WhyReport, now: number): Line[] {
-  const { lastFailure, node, offered, quarantine, upToDate } = report;
-  if (upToDate || offered === undefined || !quarantine.some(({ version }) => version === offered)) return [];
+  const { lastFailure, node, offered, quarantine } = report;
+  if (offered === undefined || !quarantine.some(({ version }) => version === offered)) return [];
   const known = isOffered(lastFailure, report);
-  const when = known ? ` ${ago(Date.parse(lastFailure.at), now)}` : '';
+  const when = known ? `; the node was put back ${ago(Date.parse(lastFailure.at), now)}` : '';
   return [
     '',
-    `${offered} is not tried again by itself${known ? `; it was put back${when}` : ''}. A later version is taken all the same.`,
+    `${offered} is not tried again by itself${when}. A later version is taken all the same.`,
     ...(known ? [`  → ${lastFailure.remedy}`] : []),
     `  → To try it again: sudo node-updater upgrade ${node} --to ${offered} --force quarantine`,
   ];
 }
 
-function otherQuarantineLines({ offered, quarantine, upToDate }: WhyReport): Line[] {
-  const others = quarantine.filter(({ version }) => upToDate || version !== offered);
+function otherQuarantineLines({ offered, quarantine }: WhyReport): Line[] {
+  const others = quarantine.filter(({ version }) => version !== offered);
   if (others.length === 0) return [];
-  return [
-    '',
-    'In quarantine, and not taken by themselves:',
-    ...others.map((one) => `  ${one.version} ${describeQuarantine(one)}`),
-  ];
+  const lines = others.map((one) => `  ${one.version} ${describeQuarantine(one)}`);
+  return ['', 'Not taken by themselves either:', ...lines];
 }
 
-function waitingLines({ install, node, unit }: WhyReport): Line[] {
-  if (unit !== 'stopped' || install !== true) return [];
+function stoppedLines(report: WhyReport): Line[] {
+  const { install, node } = report;
+  if (!waitsForNode(report) || install !== true) return [];
   const text = `${node}.service is not running. What its operator stopped is not started by an update:`;
   return [
     '',
@@ -126,7 +150,7 @@ function times(report: WhyReport, now: number): string[][] {
 }
 
 function noRun({ problems, timer }: WhyReport): string {
-  if (problems.some(({ code }) => code.startsWith('CONFIG_'))) return 'none, until the configuration is mended';
+  if (problems.length > 0) return 'none, until that is mended';
   return timer === 'off' ? 'none: the timer is off' : 'not known';
 }
 
@@ -134,9 +158,11 @@ function nextCommand(report: WhyReport): string | undefined {
   const { install, node, problems, timer, upToDate } = report;
   if (problems.length > 0)
     return problems.some(({ code }) => code.startsWith('CONFIG_')) ? 'node-updater config --check' : undefined;
+  if (isUnderWay(report)) return `node-updater status ${node}`;
   if (timer === 'off') return 'sudo systemctl enable --now node-updater.timer';
   if (install === undefined) return `sudo node-updater check ${node}`;
   if (upToDate) return undefined;
+  if (install && waitsForNode(report)) return `sudo systemctl start ${node}.service, when it may run again`;
   if (install) return `sudo node-updater upgrade ${node}, or wait for the next run`;
   return `node-updater history ${node}`;
 }

@@ -4,12 +4,13 @@ import { quarantined } from '../machine/recover.ts';
 import type { Quarantine } from '../machine/record.ts';
 import type { Failure } from '../machine/state.ts';
 import { quarantineGate, type Gate } from '../policy/decide.ts';
+import { compareVersions } from '../version.ts';
 import type { CommandOf, Ended } from './command.ts';
 import { viewConfig, type ConfigView, type Trouble } from './config-view.ts';
 import { oneNode, readFacts, type NodeFacts } from './facts.ts';
 import type { Host } from './host.ts';
 import { nextRunOf } from './next-run.ts';
-import { stateOf } from './node-state.ts';
+import { stateOf, type StateName } from './node-state.ts';
 import type { Format } from './report-error.ts';
 import { diskTroubles, fallbackTroubles } from './status-report.ts';
 import { isoTime } from './times.ts';
@@ -22,7 +23,8 @@ export interface WhyReport {
   readonly node: string;
   readonly current?: string;
   readonly offered?: string;
-  readonly state: string;
+  readonly state: StateName;
+  readonly stateText: string;
   /** What stops every update of this node until a person has mended it. */
   readonly problems: readonly Trouble[];
   /** Nothing newer is on offer. */
@@ -33,6 +35,7 @@ export interface WhyReport {
   /** `stopped`: its operator stopped the node, so what is staged is not activated. */
   readonly unit?: 'up' | 'stopped';
   readonly timer?: 'on' | 'off';
+  /** Of what could still come: what is older than the version that runs is not taken anyway. */
   readonly quarantine: readonly Quarantine[];
   readonly minimum?: string;
   readonly suggested?: string;
@@ -76,12 +79,14 @@ export function reportWhy(facts: NodeFacts, units: Units, config: ConfigView): W
   const { check, links, ledger, node } = facts;
   const gates = gatesNow(facts);
   const problems = troublesOf(facts, units, config);
+  const { state, text } = stateOf(facts, units);
   return {
     schema: 1,
     node,
     ...(links.current === undefined ? {} : { current: links.current }),
     ...(check?.offered === undefined ? {} : { offered: check.offered }),
-    state: stateOf(facts, units).text,
+    state,
+    stateText: text,
     problems,
     upToDate: isUpToDate(facts, gates),
     ...(check?.install === undefined ? {} : { install: problems.length === 0 && gates.every(({ passed }) => passed) }),
@@ -90,7 +95,9 @@ export function reportWhy(facts: NodeFacts, units: Units, config: ConfigView): W
       ...(opens === undefined ? {} : { opens: isoTime(opens) }),
     })),
     ...around(facts, units),
-    quarantine: [...quarantined(ledger.records).values()],
+    quarantine: [...quarantined(ledger.records).values()].filter(
+      ({ version }) => links.current === undefined || compareVersions(version, links.current) > 0,
+    ),
     ...(check?.minimum === undefined ? {} : { minimum: check.minimum }),
     ...(check?.suggested === undefined ? {} : { suggested: check.suggested }),
     ...timesOf(facts, units, config),
@@ -131,28 +138,19 @@ function timesOf(facts: NodeFacts, units: Units, config: ConfigView) {
 
 function failuresOf(facts: NodeFacts, units: Units): Pick<WhyReport, 'checkFailure' | 'lastFailure'> {
   const { check, ledger } = facts;
-  const last = lastFailed(viewTransactions(ledger.records));
-  const over = last?.failure?.code === 'HOST_NODE_STOPPED' && around(facts, units).unit === 'up';
+  const last = viewTransactions(ledger.records).at(-1);
+  // That the node is stopped is seen, and told of, as it is now.
+  const told = last?.failure?.code === 'HOST_NODE_STOPPED' && units.known;
   return {
     ...(check?.failure === undefined ? {} : { checkFailure: check.failure }),
-    ...(last?.failure === undefined || over
-      ? {}
-      : {
-          lastFailure: {
-            ...last.failure,
-            version: last.to,
-            at: isoTime(last.ended ?? last.opened),
-            outcome: last.outcome,
-          },
-        }),
+    ...(last === undefined || told ? {} : lastFailureOf(last)),
   };
 }
 
-/** A version that was committed after it had failed is nothing to worry about any more: it runs, or has run. */
-function lastFailed(all: readonly TransactionView[]): TransactionView | undefined {
-  const at = all.findLastIndex(({ failure }) => failure !== undefined);
-  const last = all[at];
-  return all.slice(at + 1).some(({ to, outcome }) => to === last?.to && outcome === 'committed') ? undefined : last;
+/** Of the last transaction alone: what failed before it has been overtaken, or is in quarantine and told of there. */
+function lastFailureOf({ ended, failure, opened, outcome, to }: TransactionView): Pick<WhyReport, 'lastFailure'> {
+  if (failure === undefined || outcome === 'committed' || outcome === 'open') return {};
+  return { lastFailure: { ...failure, version: to, at: isoTime(ended ?? opened), outcome } };
 }
 
 /** The gates of the last look, but for the two that this host itself may have closed or opened since. */
@@ -164,6 +162,7 @@ function gatesNow({ check, links, ledger }: NodeFacts): readonly Gate[] {
     if (gate.gate === 'newer' && offered === links.current) {
       return { gate: 'newer', passed: false, message: `${offered} is what runs` };
     }
-    return gate.gate === 'quarantine' ? quarantineGate(offered, bad) : gate;
+    // What a damaged ledger no longer tells, the last look may have known.
+    return gate.gate === 'quarantine' && ledger.damage === undefined ? quarantineGate(offered, bad) : gate;
   });
 }

@@ -139,10 +139,9 @@ function unwritable(path: string, cause: AggregateError): UpdaterError {
 function corrupt(path: string, line: number, problem: string): UpdaterError {
   return new UpdaterError('HOST_LEDGER', `The ledger ${path} is damaged at line ${line}: ${problem}`, {
     remedy:
-      'Nothing was changed and the daemon keeps running, but this node is not updated until a person has looked. ' +
+      'The daemon keeps running, but this node is not updated until a person has looked. ' +
       `To begin a new ledger: mv ${path} ${path}.damaged. With the old one go the history, the quarantines (a version ` +
-      'that failed here is tried again) and what a rollback goes back to: note first what `node-updater history` and ' +
-      '`node-updater versions` can still read.',
+      'that failed here is tried again) and what a rollback goes back to; `node-updater history` shows what can still be read.',
   });
 }
 

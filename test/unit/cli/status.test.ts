@@ -20,7 +20,7 @@ describe('status', () => {
       NODE     CURRENT  AVAILABLE  STATE        LAST RESULT                   LAST CHECK  NEXT RUN
       workerd  2.0.0    3.0.0      rolled back  3.0.0 rolled back 59 min ago  12 min ago  in 43 min
 
-      workerd: workerd.service exited once
+      workerd: 3.0.0 was not committed (rolled back): workerd.service exited once
         → journalctl -u workerd
 
       Next: node-updater why"
@@ -247,6 +247,17 @@ describe('status', () => {
     expect(report.nodes[0]).toMatchObject({ state: 'needs-a-person', stateText: 'cannot be put back to 1.0.0' });
     expect(exitOfStatus(report)).toBe(4);
     expect(text(statusLines(report, NOW))).toContain('journalctl -u node-updater-revert@workerd.service');
+  });
+
+  it('forgets what stopped an earlier transaction while another is under way, and that the node was stopped once it runs', () => {
+    const under = [...STORY, ...working.slice(0, 1)];
+    expect(status(facts(under), units({ 'node-updater@workerd.service': unit('activating') }))).not.toContain(
+      'exited once',
+    );
+    const failure = { code: 'HOST_NODE_STOPPED', message: 'workerd.service is stopped', remedy: 'Start it.' } as const;
+    const ended = [working[0] as Entry, { kind: 'ended', tx: 't1', outcome: 'unchanged', failure } as const];
+    expect(status(facts(ended), units())).not.toContain('is stopped');
+    expect(status(facts(ended), units({ 'workerd.service': unit('inactive') }))).toContain('is stopped');
   });
 
   it('says a failure once, also when the last look failed of the same', () => {

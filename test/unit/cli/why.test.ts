@@ -21,7 +21,7 @@ describe('why', () => {
         BLOCK  not-before  its publisher holds it back for now; opens in 2 h, 2026-11-20 15:00:00Z
         BLOCK  quarantine  3.0.0 failed here: workerd.service exited once
 
-      3.0.0 is not tried again by itself; it was put back 59 min ago. A later version is taken all the same.
+      3.0.0 is not tried again by itself; the node was put back 59 min ago. A later version is taken all the same.
         → journalctl -u workerd
         → To try it again: sudo node-updater upgrade workerd --to 3.0.0 --force quarantine
 
@@ -80,7 +80,8 @@ describe('why', () => {
           },
         ],
         "schema": 1,
-        "state": "rolled back",
+        "state": "rolled-back",
+        "stateText": "rolled back",
         "timer": "on",
         "unit": "up",
         "upToDate": false,
@@ -88,12 +89,18 @@ describe('why', () => {
     `);
   });
 
-  it('says nothing of a failure after which the same version was committed', () => {
+  it('says nothing of a failure that a later transaction has overtaken', () => {
     const again = committed(upgrade('t3', '2.0.0', '3.0.0'));
     expect(reportWhy(facts(STORY), units(), config()).lastFailure).toMatchObject({ version: '3.0.0' });
     expect(reportWhy(facts([...STORY, ...again]), units(), config()).lastFailure).toBeUndefined();
-    const other = committed(upgrade('t3', '2.0.0', '4.0.0'));
-    expect(reportWhy(facts([...STORY, ...other]), units(), config()).lastFailure).toMatchObject({ version: '3.0.0' });
+  });
+
+  it('lists in quarantine only what could still come: an older version is not taken anyway', () => {
+    const later = facts([...STORY, ...committed(upgrade('t3', '2.0.0', '4.0.0'))], {
+      links: { current: v('4.0.0'), fallback: undefined },
+    });
+    expect(reportWhy(facts(STORY), units(), config()).quarantine).toHaveLength(1);
+    expect(reportWhy(later, units(), config()).quarantine).toEqual([]);
   });
 
   it('sees what this host learnt after the last look: a release that failed since is blocked', () => {
@@ -174,7 +181,7 @@ describe('why, where there is nothing to do or something to mend', () => {
     const one = facts(committed(UPGRADE), { check: free });
     const said = whyText(one, units(), config([broken]));
     expect(said).toContain('workerd.toml:3: gate.soak is wrong\n  → Edit it.');
-    expect(said).toContain('Next run            none, until the configuration is mended');
+    expect(said).toContain('Next run            none, until that is mended');
     expect(said).toContain('Next: node-updater config --check');
     expect(exitOfWhy(reportWhy(one, units(), config([broken])))).toBe(78);
   });
@@ -210,6 +217,42 @@ describe('why, where there is nothing to do or something to mend', () => {
     expect(whyText(one, stopped)).toContain('sudo systemctl start workerd.service');
     const resting = units({ 'workerd.service': unit('inactive', { triggeredBy: ['workerd.socket'] }) });
     expect(reportWhy(one, resting, config()).unit).toBe('up');
+  });
+
+  it('starts a node that is installed for the first time, whatever its unit does', () => {
+    const one = facts([], { links: { current: undefined, fallback: undefined }, check: free });
+    const said = whyText(one, units({ 'workerd.service': unit('inactive') }));
+    expect(said).toMatch(
+      /^workerd is not installed\. 3\.0\.0 is on offer, and no gate blocks it: the next run takes it\.$/m,
+    );
+    expect(said).not.toContain('systemctl start');
+  });
+
+  it('says of a node whose upgrade is under way nothing that was decided before it', () => {
+    const under = [
+      ...STORY,
+      { kind: 'opened', transaction: upgrade('t3', '2.0.0', '4.0.0') },
+      { kind: 'intent', tx: 't3', state: 'fetch' },
+    ] as const;
+    const said = whyText(facts(under), units({ 'node-updater@workerd.service': unit('activating') }));
+    expect(said).toContain('(upgrade to 4.0.0: fetching). Nothing else is decided before that has ended.');
+    expect(said).not.toContain('BLOCK');
+    expect(said).toContain('Next: node-updater status workerd');
+  });
+
+  it('does not call a node up to date while its source cannot be asked [S1.10]', () => {
+    const failure = { code: 'SOURCE_UNREACHABLE', message: 'no route to host', remedy: 'Check.' } as const;
+    const gates = [{ gate: 'newer', passed: false, message: '2.0.0 is what runs' }] as const;
+    const check = { ...CHECK, offered: v('2.0.0'), gates, failure };
+    const said = whyText(facts(committed(UPGRADE), { check }));
+    expect(said).toContain('at the last answer, 12 min ago; since then no look has succeeded');
+    expect(said).not.toContain('Up to date');
+  });
+
+  it('believes the last look where a damaged ledger tells nothing of quarantines', () => {
+    const damage = new UpdaterError('HOST_LEDGER', 'damaged', { remedy: '' });
+    const one = facts([], { ledger: { records: [], damage }, problems: [damage] });
+    expect(reportWhy(one, units(), config()).gates).toContainEqual(CHECK.gates?.[2]);
   });
 
   it('does not promise a next run while the timer is off', () => {

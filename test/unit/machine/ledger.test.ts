@@ -106,4 +106,14 @@ describe('the ledger', () => {
     await ledger.append(entry('3'));
     expect((await readLedger(path)).records.map((record) => record.entry)).toEqual([entry('1'), entry('3')]);
   });
+
+  it('says in the remedy for damage what goes with the file: history, quarantines, what a rollback goes back to', () => {
+    const parse = () => parseLedger(Buffer.from('nonsense\n{}\n'), '/l');
+    expect(parse).toThrow(
+      expect.objectContaining({
+        code: 'HOST_LEDGER',
+        remedy: expect.stringMatching(/mv \/l \/l\.damaged.*history.*quarantines.*rollback/) as string,
+      }),
+    );
+  });
 });
