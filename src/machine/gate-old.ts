@@ -1,3 +1,4 @@
+import { cleanUp } from '../activation/clean.ts';
 import { exists } from '../activation/links.ts';
 import { soakNode, type Soaked } from '../activation/soak.ts';
 import { UpdaterError } from '../errors.ts';
@@ -10,10 +11,11 @@ const SOAK = 5_000;
 
 /** Proves that the version that was put back runs. A node that its operator stopped stays stopped. */
 export async function gateOld(open: OpenTransaction | undefined, context: MachineContext): Promise<Answer> {
-  const { bus, files, layout, unit } = context;
+  const { bus, unit } = context;
   const facts = await bus.facts(unit);
   const stopped = await stoppedByOperator(open, context);
-  await files.remove(layout.stoppedMark);
+  // What revert@ leaves when it dies half-way, and what it leaves for us.
+  await cleanUp(context);
   if (stopped && (facts.activeState === 'inactive' || facts.activeState === 'failed')) return { event: 'operator' };
   const soaked = await soakOld(facts.service?.nRestarts ?? 0, context);
   if (soaked.kind === 'held') return { event: 'ok' };

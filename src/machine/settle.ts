@@ -1,4 +1,4 @@
-import { readLinks } from '../activation/links.ts';
+import { exists, readLinks } from '../activation/links.ts';
 import { UpdaterError } from '../errors.ts';
 import type { ActivationContext } from '../activation/context.ts';
 import { judge, type OpenTransaction } from './recover.ts';
@@ -10,7 +10,8 @@ import type { Answer } from './run.ts';
  */
 export async function settle(open: OpenTransaction, context: ActivationContext): Promise<Answer> {
   const links = await readLinks(context.layout);
-  const event = judge(open, links);
+  // revert@ takes its mark away last: as long as it is there, it has not done all of its work, or has died in it.
+  const event = (await exists(context.layout.openMark)) ? 'armed' : judge(open, links);
   const facts = {
     current: links.current ?? 'none',
     fallback: links.fallback ?? 'none',

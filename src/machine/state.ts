@@ -46,7 +46,7 @@ export const EVENTS = [
   'committed',
   /** settle: systemd has put the old version back. */
   'put-back',
-  /** settle: `fallback` is still there. */
+  /** settle: `fallback` is still there, or revert@ has not finished. */
   'armed',
   /** settle: a first installation that was not committed. */
   'uncommitted',

@@ -113,7 +113,8 @@ async function finish(leg: Leg, ledger: Ledger, context: MachineContext): Promis
     narrate,
   );
   if (!isOutcome(rest)) {
-    const reason = failure?.message ?? 'its operator stopped the node';
+    const quiet = open === undefined ? 'its operator stopped the node' : 'the fallback has not finished its work';
+    const reason = failure?.message ?? quiet;
     context.log.error(`${transaction.to} is not committed: ${reason}. systemd puts the version before back`);
     return 'yield';
   }

@@ -3,7 +3,7 @@
  * what the container tests of the transaction begin with. A second node (`other`) takes the same releases once it is
  * configured.
  */
-import { cp, mkdir, readFile } from 'node:fs/promises';
+import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Entry, LedgerRecord } from '../../../src/machine/record.ts';
 import type { Outcome } from '../../../src/machine/state.ts';
@@ -80,7 +80,8 @@ WantedBy=multi-user.target
 
 function labOn(host: Container, publisher: Publisher): Lab {
   const ledger = async (node: Node = 'demo'): Promise<LedgerRecord[]> => {
-    const text = await readFile(host.path(ledgerOf(node)), 'utf8').catch(() => '');
+    // From within: a test may have mounted something there.
+    const text = (await host.run(['cat', ledgerOf(node)])).stdout;
     return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as LedgerRecord]));
   };
   const ends = async (node?: Node) =>
