@@ -18,6 +18,7 @@ import type { Files } from '../host/ports.ts';
 import { versionPath, type NodeLayout } from '../layout.ts';
 import { parseVersion, type Digest, type Version } from '../release.ts';
 import { checkEntryPoint } from './entry-point.ts';
+import { earlyFlush } from './flush.ts';
 
 export interface ReleaseToStage {
   readonly version: Version;
@@ -29,8 +30,8 @@ export interface ReleaseToStage {
   readonly binary: string;
 }
 
-/** Fills an empty directory with the release. */
-export type UnpackInto = (directory: string) => Promise<void>;
+/** Fills an empty directory with the release, and tells `wrote` of the bytes as it goes. */
+export type UnpackInto = (directory: string, wrote: (bytes: number) => void) => Promise<void>;
 
 type Places = Pick<NodeLayout, 'versions'>;
 
@@ -80,7 +81,7 @@ export async function stageRelease(
   await removeLeftovers(layout, files);
   const staging = await makeStaging(layout);
   try {
-    await fill(staging, release, unpack);
+    await fill(staging, release, unpack, files);
     await files.replace(recordPath(layout, release.version), recordText(release), 0o644);
     await files.syncFileSystem(staging);
     await files.rename(staging, versionPath(layout, release.version));
@@ -90,8 +91,16 @@ export async function stageRelease(
   }
 }
 
-async function fill(staging: string, release: ReleaseToStage, unpack: UnpackInto): Promise<void> {
-  await unpack(staging);
+async function fill(staging: string, release: ReleaseToStage, unpack: UnpackInto, files: Files): Promise<void> {
+  const flush = earlyFlush(staging, files);
+  try {
+    await unpack(staging, flush.wrote);
+  } catch (error) {
+    await flush.end();
+    throw error;
+  }
+  const lost = await flush.end();
+  if (lost !== undefined) throw lost;
   await checkEntryPoint(staging, release.binary);
   await onDisk('open up', staging, () => chmod(staging, 0o755));
 }

@@ -1,10 +1,10 @@
 /** The steps that bring a release onto this host without touching the node: fetch → verify → stage. */
-import { open, type FileHandle } from 'node:fs/promises';
+import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { isStaged, stageRelease, type UnpackInto } from '../activation/stage.ts';
 import { digestOf } from '../artifact/digest.ts';
 import { readSpool, takeCopy } from '../artifact/spool.ts';
 import { unpack } from '../artifact/unpack.ts';
-import { UpdaterError } from '../errors.ts';
+import { diskError, UpdaterError } from '../errors.ts';
 import { LIMITS, type Artifact } from '../manifest.ts';
 import type { Digest, Version } from '../release.ts';
 import { fetchFiles } from '../source/fetch-room.ts';
@@ -90,19 +90,31 @@ export async function stageArtifact(transaction: Transaction, context: MachineCo
   const { heartbeat, layout, files } = context;
   if (await isStaged(layout, version, digest)) return ALREADY;
   const copy = copyPath(context);
-  const beat = (): void => {
-    heartbeat.beat();
-  };
   const { entries, unpackedSize } = artifact;
   try {
     const release = { version, digest, entries, unpackedSize, binary: context.settings.binary };
-    const unpackInto: UnpackInto = (directory) => unpack(copy, { entries, unpackedSize }, directory, beat);
+    const unpackInto: UnpackInto = async (directory, wrote) => {
+      await unpack(copy, { entries, unpackedSize }, directory, (bytes) => {
+        heartbeat.beat();
+        wrote(bytes);
+      });
+      await drop(copy);
+    };
     await heartbeat.during(stageRelease(release, unpackInto, layout, files));
   } finally {
     await files.remove(copy);
   }
   await pruneCache(context);
   return { event: 'ok', facts: { entries, bytes: unpackedSize } };
+}
+
+/** The copy has served, and what is gone need not be flushed. That it is gone need not last: the caller removes it for good. */
+async function drop(copy: string): Promise<void> {
+  try {
+    await unlink(copy);
+  } catch (error) {
+    throw diskError(error, 'remove', copy);
+  }
 }
 
 /** The archive has served. The cache directory is the fetch room's, so that removes it; room on the disk is no reason to fail. */

@@ -2,12 +2,15 @@ import { lstat, mkdir, mkdtemp, readFile, readdir, readlink, rm, stat, symlink, 
 import { chmod, chown } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isStaged, listStaged, stageRelease, type ReleaseToStage } from '../../../src/activation/stage.ts';
+import { unpack } from '../../../src/artifact/unpack.ts';
 import { UpdaterError } from '../../../src/errors.ts';
 import { durableFiles } from '../../../src/host/files.ts';
 import type { Files } from '../../../src/host/ports.ts';
 import { layoutAt, type NodeLayout } from '../../../src/layout.ts';
+import * as make from '../artifact/archives.ts';
 import { parseDigest, parseNodeName, parseVersion, type Digest, type Version } from '../../../src/release.ts';
 
 let root: string;
@@ -172,6 +175,80 @@ describe('stageRelease', () => {
     expect(await isStaged(layout, version('1.0.0'), digest('a'))).toBe(false);
     await stageRelease(release({ digest: digest('b') }), fill, layout, files);
     expect(await isStaged(layout, version('1.0.0'), digest('b'))).toBe(true);
+  });
+
+  it('flushes a large release while it is unpacked, once at a time, and as a whole at the end', async () => {
+    let [running, most, flushes] = [0, 0, 0];
+    const slow: Files = {
+      ...files,
+      syncFileSystem: async (path) => {
+        flushes++;
+        most = Math.max(most, ++running);
+        await setImmediate();
+        await files.syncFileSystem(path);
+        running--;
+      },
+    };
+    const large = async (directory: string, wrote: (bytes: number) => void): Promise<void> => {
+      for (let at = 0; at < 100; at++) {
+        wrote(16 * 1024 * 1024);
+        if (at % 10 === 0) await setImmediate();
+      }
+      await fill(directory);
+    };
+    await stageRelease(release(), large, layout, slow);
+    expect(most).toBe(1);
+    expect(flushes).toBeGreaterThan(3);
+    expect(calls.slice(-2)).toEqual(['sync -f', 'rename']);
+  });
+
+  it('leaves no version when a flush in between met a lost write, of which the last would not hear [F063]', async () => {
+    let flushes = 0;
+    const broken: Files = {
+      ...files,
+      syncFileSystem: () =>
+        ++flushes === 1 ? Promise.reject(new UpdaterError('DISK_IO', 'EIO', { remedy: '' })) : Promise.resolve(),
+    };
+    const large = async (directory: string, wrote: (bytes: number) => void): Promise<void> => {
+      wrote(100 * 1024 * 1024);
+      await setImmediate();
+      wrote(100 * 1024 * 1024);
+      await fill(directory);
+    };
+    await expect(stageRelease(release(), large, layout, broken)).rejects.toMatchObject({ code: 'DISK_IO' });
+    expect(flushes).toBe(1);
+    expect(await names()).toEqual([]);
+  });
+
+  it('removes nothing under a flush that is under way when unpacking fails [F048]', async () => {
+    let flushing = false;
+    const watched: Files = {
+      ...files,
+      syncFileSystem: async () => {
+        flushing = true;
+        await setImmediate();
+        flushing = false;
+      },
+      removeTree: async (path) => {
+        expect(flushing).toBe(false);
+        await files.removeTree(path);
+      },
+    };
+    const large = (_directory: string, wrote: (bytes: number) => void): Promise<void> => {
+      wrote(100 * 1024 * 1024);
+      return Promise.reject(new UpdaterError('ARTIFACT_UNSAFE', 'unsafe', { remedy: '' }));
+    };
+    await expect(stageRelease(release(), large, layout, watched)).rejects.toMatchObject({ code: 'ARTIFACT_UNSAFE' });
+    expect(await names()).toEqual([]);
+  });
+
+  it('leaves nothing of an archive that is refused at its last header [F048]', async () => {
+    const archive = join(root, 'archive');
+    await writeFile(archive, make.archive(make.file('bin/node', '#!', '0000755'), make.link('bad', '/etc/passwd')));
+    const unpackInto = (directory: string): Promise<void> =>
+      unpack(archive, { entries: 2, unpackedSize: 2 }, directory);
+    await expect(stageRelease(release(), unpackInto, layout, files)).rejects.toMatchObject({ code: 'ARTIFACT_UNSAFE' });
+    expect(await names()).toEqual([]);
   });
 
   it('refuses a versions directory that others may write [F056]', async () => {
