@@ -2,7 +2,7 @@
  * What crosses from one room to another, as files under /run/node-updater/NODE (DESIGN.md section 7). The reader of a
  * file never trusts its writer: it checks the shape again.
  */
-import type { FetchSettings, Probe, VersionProbe } from './settings.ts';
+import type { BackupSettings, FetchSettings, Probe, VersionProbe } from './settings.ts';
 import type { Version } from './release.ts';
 
 /** request.json: who types a command, or the timer, asks the transaction unit for a run. Made exclusively. */
@@ -24,7 +24,7 @@ export type RequestKind =
   | { readonly kind: 'prune'; readonly keep?: number };
 
 /** Which refusals the operator overrules by name. */
-export type Force = 'quarantine' | 'rollout' | 'downgrade';
+export type Force = 'quarantine' | 'rollout' | 'downgrade' | 'unhealthy';
 
 /** fetch.json: the transaction tells the fetch room what to bring, all into /var/cache/node-updater/NODE. */
 export interface FetchOrder {
@@ -114,3 +114,59 @@ export type ProbeLine =
       /** Empty when every probe held. */
       readonly failures: readonly string[];
     };
+
+/** backup.json: the transaction tells the backup room what to do with the node's data. */
+export type BackupOrder = {
+  readonly schema: 1;
+  readonly id: string;
+  readonly settings: BackupSettings;
+} & BackupWork;
+
+export type BackupWork =
+  /** Before the stop. */
+  | { readonly kind: 'estimate' }
+  /** The caller holds the node down during `create`, and during `restore` until it has succeeded. */
+  | { readonly kind: 'create'; readonly reason: string; readonly from?: Version; readonly epoch?: number }
+  | { readonly kind: 'restore'; readonly backup: string; readonly restore: string }
+  /** Restores that were interrupted between their renames. */
+  | { readonly kind: 'finish' }
+  /** With the node up again. */
+  | { readonly kind: 'seal'; readonly backup: string }
+  | { readonly kind: 'prune'; readonly needed: readonly string[] }
+  | { readonly kind: 'drop'; readonly restore: string };
+
+/** The line of backup-report.jsonl: how the work ended. */
+export type BackupLine =
+  | { readonly id: string; readonly kind: 'done'; readonly result: BackupResult }
+  | {
+      readonly id: string;
+      readonly kind: 'failed';
+      readonly code: string;
+      readonly message: string;
+      readonly remedy: string;
+    };
+
+export type BackupResult =
+  | { readonly kind: 'estimate'; readonly estimate: BackupEstimate }
+  | { readonly kind: 'create'; readonly backup: string; readonly bytes: number; readonly took: number }
+  | { readonly kind: 'restore'; readonly backup: string; readonly before: readonly string[] }
+  | { readonly kind: 'finish'; readonly restores: readonly string[] }
+  | { readonly kind: 'seal' }
+  | { readonly kind: 'prune'; readonly removed: readonly string[]; readonly warnings: readonly string[] }
+  | { readonly kind: 'drop' };
+
+/** What a backup would hold and take, in bytes on the disk and seconds of a node that is down. */
+export interface BackupEstimate {
+  readonly bytes: number;
+  readonly entries: number;
+  readonly seconds: number;
+  readonly paths: readonly {
+    readonly path: string;
+    readonly method: 'snapshot' | 'reflink' | 'copy';
+    readonly bytes: number;
+    readonly entries: number;
+    readonly excluded: number;
+    readonly special: number;
+    readonly boundary: number;
+  }[];
+}

@@ -3,27 +3,35 @@ import { errnoOf, UpdaterError, type ErrorCode } from '../errors.ts';
 import type { UnitFacts } from '../host/ports.ts';
 import { versionPath } from '../layout.ts';
 import type { Version } from '../release.ts';
+import type { Force } from '../orders.ts';
 import { checkAccount } from './account.ts';
+import { checkBaseline } from './baseline.ts';
 import type { ActivationContext } from './context.ts';
 import { ensureUnits } from './ensure-units.ts';
 import { readLinks } from './links.ts';
 import { checkMayRun } from './mounts.ts';
+import { checkRequiredMounts } from './required-mounts.ts';
 import type { Before } from './start.ts';
 import { checkVersion } from './version-check.ts';
 
 /** systemd's "no time limit". */
 const INFINITY = 2n ** 64n - 1n;
 
+export interface Transition {
+  readonly from: Version | undefined;
+  readonly to: Version;
+  readonly action: 'install' | 'upgrade' | 'rollback';
+  readonly forced: readonly Force[];
+}
+
 export type Ready = { readonly kind: 'ready'; readonly node: Before } | { readonly kind: 'node-stopped' };
 
 /** Everything that can fail before the stop fails here, with the node untouched. Repeatable. */
-export async function preflight(
-  transition: { from: Version | undefined; to: Version; action: 'install' | 'upgrade' | 'rollback' },
-  context: ActivationContext,
-): Promise<Ready> {
+export async function preflight(transition: Transition, context: ActivationContext): Promise<Ready> {
   const { bus, layout, settings, unit } = context;
   if (settings.unit !== undefined) await checkAccount(settings.unit, settings.file, context.run);
   await checkHome(context);
+  await checkRequiredMounts(context);
   await ensureUnits(context);
   await checkFallbackUnits(context);
   const facts = await bus.facts(unit);
@@ -41,6 +49,7 @@ export async function preflight(
   const program = `${directory}/${settings.binary}`;
   await checkMayRun(program);
   await checkVersion(program, transition.to, 'staged', context);
+  if (wantsBaseline(facts, transition)) await checkBaseline(facts, context);
   return readiness(facts, transition.action, await listeningSocket(facts, context));
 }
 
@@ -55,6 +64,14 @@ function readiness(facts: UnitFacts, action: 'install' | 'upgrade' | 'rollback',
   if (!down || socket === 'listening') return { kind: 'ready', node: 'running' };
   const wanted = action === 'install' || (action === 'rollback' && facts.activeState === 'failed');
   return wanted ? { kind: 'ready', node: 'down' } : { kind: 'node-stopped' };
+}
+
+/**
+ * A node that goes down by itself again and again has nothing to lose by an update, and who rolls back knows that it is sick:
+ * neither is asked how it was.
+ */
+function wantsBaseline(facts: UnitFacts, { action, forced }: Transition): boolean {
+  return action === 'upgrade' && facts.activeState === 'active' && !forced.includes('unhealthy');
 }
 
 async function listeningSocket(facts: UnitFacts, context: ActivationContext): Promise<'listening' | 'none'> {

@@ -50,6 +50,7 @@ export function nodeDefaults(node: NodeName, raw: Table): Fragment {
     raw: {
       interval: '1h',
       keep_versions: 3,
+      mounts: [],
       source: { type: 'manifest', name: node.replace(/@.*/, ''), channel: 'stable', insecure_http: false },
       trust: { threshold: 1 },
       ...('version' in raw ? { version: { args: ['--version'] } } : {}),
@@ -105,6 +106,7 @@ export function buildNode(raw: Table, context: NodeContext): BuiltNode {
     ...(version === undefined ? {} : { version }),
     gate,
     keepVersions: given(set.keep_versions),
+    mounts: given(set.mounts),
     ...(unit === undefined ? {} : { unit }),
   };
   return { settings, complaints };

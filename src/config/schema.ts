@@ -129,6 +129,7 @@ const probe = z.discriminatedUnion('type', [
 export const nodeSchema = z.strictObject({
   interval: optional(time(MINUTE, 30 * DAY)),
   keep_versions: optional(integer(2, 100)),
+  mounts: optional(listOf(absolutePath)),
   binary: optional(relativePath),
   source: z
     .strictObject({

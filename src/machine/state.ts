@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import type { Artifact } from '../manifest.ts';
+import type { Force } from '../orders.ts';
 import type { Digest, Version } from '../release.ts';
 
 /** What a transaction is doing. Each working state has exactly one step of the same name (machine/steps.ts). */
@@ -66,6 +67,8 @@ export interface Transaction {
   /** SHA-256 of the archive that `to` is unpacked from. */
   readonly digest?: Digest;
   readonly serial?: number;
+  /** What its operator overruled. */
+  readonly forced?: readonly Force[];
   /** The request that asked for it, if one did. */
   readonly request?: string;
 }

@@ -38,7 +38,7 @@ export function makeSteps(
     verify: () => verifyArtifact(transaction, context),
     stage: () => stageArtifact(transaction, context),
     preflight: async () => {
-      const ready = await preflight({ from, to, action }, context);
+      const ready = await preflight({ from, to, action, forced: transaction.forced ?? [] }, context);
       if (ready.kind === 'node-stopped') return nodeStopped(action, context);
       before = ready.node;
       return OK;

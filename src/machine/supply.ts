@@ -1,5 +1,6 @@
 /** The steps that bring a release onto this host without touching the node: fetch → verify → stage. */
 import { open, unlink, type FileHandle } from 'node:fs/promises';
+import { checkSpace, type Need } from '../activation/space.ts';
 import { isStaged, stageRelease, type UnpackInto } from '../activation/stage.ts';
 import { digestOf } from '../artifact/digest.ts';
 import { readSpool, takeCopy } from '../artifact/spool.ts';
@@ -24,6 +25,7 @@ const ALREADY: Answer = { event: 'ok', facts: { staged: 'already' } };
 export async function fetchArtifact(transaction: Transaction, context: MachineContext): Promise<Answer> {
   const { version, artifact, digest } = wanted(transaction);
   if (await isStaged(context.layout, version, digest)) return ALREADY;
+  await checkSpace(spaceFor(version, artifact, context));
   const names = spoolNames(version);
   const bases = context.settings.source.urls;
   await fetchFiles(
@@ -37,6 +39,19 @@ export async function fetchArtifact(transaction: Transaction, context: MachineCo
     { ...context, fetch: context.global.fetch, readSpool },
   );
   return { event: 'ok', facts: { bytes: artifact.size } };
+}
+
+/** The directory that is staged in, the one for what has no name yet, and the record with its temporary file. */
+const STAGING_ENTRIES = 4;
+
+/** The archive is there twice for a while: as the fetch room left it, and as the copy that is believed. */
+function spaceFor(version: Version, { size, unpackedSize, entries }: Artifact, { layout }: MachineContext): Need[] {
+  const file = { bytes: size, entries: 1 };
+  return [
+    { what: 'the download', path: layout.cache, ...file },
+    { what: 'a copy of it', path: layout.incoming, ...file },
+    { what: version, path: layout.versions, bytes: unpackedSize, entries: entries + STAGING_ENTRIES },
+  ];
 }
 
 /** Copies the archive out of the fetch room's reach, once, and believes only that copy: size, digest, signature. */

@@ -69,7 +69,8 @@ async function lookAndUpgrade(
   if (request.kind === 'upgrade' && request.force.includes('quarantine')) {
     await ledger.append({ kind: 'lifted', version: plan.to, request: request.id });
   }
-  return runTransaction(plan, ledger, context);
+  const forced = request.kind === 'upgrade' && request.force.length > 0 ? { forced: request.force } : {};
+  return runTransaction({ ...plan, ...forced }, ledger, context);
 }
 
 async function runTransaction(transaction: Transaction, ledger: Ledger, context: MachineContext): Promise<ExitCode> {

@@ -8,6 +8,7 @@
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { diskError } from '../errors.ts';
 import type { Run, RunResult } from '../host/ports.ts';
 import type { Fingerprint } from '../release.ts';
 import type { Certificate } from './certificate.ts';
@@ -30,38 +31,62 @@ const TIME_LIMIT = 10_000;
 const SLOWEST_BYTES_PER_MS = 20_000;
 const OUTPUT_LIMIT = 64 * 1024;
 
-/** Why gpgv does not accept the signature as one by `certificate`; undefined if it does. */
+/**
+ * Why gpgv does not accept the signature as one by `certificate`; undefined if it does. Throws DISK_ when its files cannot
+ * be written: that says nothing about the signature.
+ */
 export async function verifyWithGpgv(
   signed: Signed,
   packet: Uint8Array,
   certificate: Certificate,
   gpgv: Gpgv,
 ): Promise<Refusal | undefined> {
+  const directory = await onDisk(gpgv.scratch, () => mkdtemp(join(gpgv.scratch, 'gpgv-')));
   try {
-    const directory = await mkdtemp(join(gpgv.scratch, 'gpgv-'));
-    try {
-      const result = await runGpgv(signed, packet, certificate, gpgv, directory);
-      return judge(result, certificate.fingerprint);
-    } finally {
-      await rm(directory, { recursive: true, force: true });
-    }
+    const paths = { directory, keyring: join(directory, 'key.gpg'), signature: join(directory, 'signature.sig') };
+    await onDisk(directory, async () => {
+      await writeFile(paths.keyring, certificate.bytes, { mode: 0o600, flag: 'wx' });
+      await writeFile(paths.signature, packet, { mode: 0o600, flag: 'wx' });
+    });
+    return await askGpgv(signed, paths, certificate, gpgv);
+  } finally {
+    await onDisk(directory, () => rm(directory, { recursive: true, force: true }));
+  }
+}
+
+async function askGpgv(
+  signed: Signed,
+  paths: Paths,
+  certificate: Certificate,
+  gpgv: Gpgv,
+): Promise<Refusal | undefined> {
+  try {
+    return judge(await runGpgv(signed, paths, gpgv), certificate.fingerprint);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return refusal('verifier-failed', `gpgv could not be run: ${message}`, error);
   }
 }
 
+async function onDisk<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw diskError(error, 'write into', path);
+  }
+}
+
+interface Paths {
+  readonly directory: string;
+  readonly keyring: string;
+  readonly signature: string;
+}
+
 async function runGpgv(
   signed: Signed,
-  packet: Uint8Array,
-  certificate: Certificate,
+  { directory, keyring, signature }: Paths,
   { run, gpgv }: Gpgv,
-  directory: string,
 ): Promise<RunResult> {
-  const keyring = join(directory, 'key.gpg');
-  const signature = join(directory, 'signature.sig');
-  await writeFile(keyring, certificate.bytes, { mode: 0o600, flag: 'wx' });
-  await writeFile(signature, packet, { mode: 0o600, flag: 'wx' });
   const options = ['--homedir', directory, '--status-fd', '1', '--weak-digest', 'SHA1', '--keyring', keyring];
   const common = { env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', HOME: directory }, outputLimit: OUTPUT_LIMIT };
   if ('bytes' in signed) {

@@ -42,6 +42,8 @@ export interface Changes {
   readonly grace?: string;
   readonly type?: string;
   readonly more?: string;
+  /** A line before the first table. */
+  readonly top?: string;
   /** The unit is the operator's own: no [unit] table, and no probes unless `more` has some. */
   readonly unit?: 'own';
 }
@@ -140,6 +142,7 @@ async function readFacts(host: Container, node: Node): Promise<NodeFacts> {
 
 function nodeFile(publisher: Publisher, node: Node, changes: Changes): string {
   return `binary = "bin/demod"
+${changes.top ?? ''}
 [source]
 name = "demo"
 url = "http://127.0.0.1:${PORT}/manifest.json"

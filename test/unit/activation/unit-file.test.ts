@@ -59,6 +59,7 @@ function settingsWith(changes: Partial<UnitSettings>): NodeSettings {
     trust: { threshold: 1, keys: [] },
     binary: 'bin/workerd',
     keepVersions: 3,
+    mounts: [],
     gate: { soak: 1, startTimeout: 1, interval: 1, timeout: 1, grace: 0, failures: 1, probes: [] },
     unit: { ...unit, ...changes },
   };

@@ -43,6 +43,7 @@ describe('loadSettings', () => {
         file,
         interval: 3_600_000,
         keepVersions: 3,
+        mounts: [],
         source: {
           type: 'manifest',
           urls: ['https://example.org/manifest.json'],
