@@ -3,6 +3,7 @@ import { accessSync, constants } from 'node:fs';
 import type { Problem } from '../config/problems.ts';
 import { errnoOf, type ErrorCode } from '../errors.ts';
 import type { NodeName } from '../release.ts';
+import { looksOf, recallConfig, rememberConfig } from './good-config.ts';
 import type { Host } from './host.ts';
 
 /** What is wrong and what to do about it, as every report carries it. */
@@ -26,8 +27,21 @@ export interface NodeConfig {
   readonly errors: readonly Trouble[];
 }
 
-/** Never fails. What this user may not read is no error: the updater is root. Loaded late: it is dear. */
-export async function viewConfig(host: Pick<Host, 'layout' | 'env' | 'uid'>): Promise<ConfigView> {
+type LookingHost = Pick<Host, 'layout' | 'env' | 'uid' | 'version' | 'buildTime' | 'files'>;
+
+/** Never fails. What this user may not read is no error: the updater is root. */
+export async function viewConfig(host: LookingHost): Promise<ConfigView> {
+  const looks = await looksOf(host);
+  if (looks === undefined) return readConfig(host);
+  const known = await recallConfig(looks, host);
+  if (known !== undefined) return known;
+  const view = await readConfig(host);
+  await rememberConfig(looks, view, host);
+  return view;
+}
+
+/** What reads and judges the files is loaded here alone: it is dear. */
+async function readConfig(host: LookingHost): Promise<ConfigView> {
   const [{ loadSettings }, { describeProblem }] = await Promise.all([
     import('../config/load.ts'),
     import('../config/problems.ts'),

@@ -2,7 +2,7 @@
 import { CODES, EXIT, type ExitCode } from '../errors.ts';
 import type { Failure } from '../machine/state.ts';
 import type { NodeName } from '../release.ts';
-import { compareVersions } from '../version.ts';
+import type { compareVersions } from '../version.ts';
 import type { ConfigView, Trouble } from './config-view.ts';
 import type { NodeFacts } from './facts.ts';
 import { nextRunOf } from './next-run.ts';
@@ -47,8 +47,16 @@ export interface NodeReport {
   readonly problems: readonly Trouble[];
 }
 
-export function reportStatus(facts: readonly NodeFacts[], units: Units, config: ConfigView): StatusReport {
-  const nodes = facts.map((one) => reportNode(one, units, config));
+/** Only asked where a publisher names a minimum. */
+export type Compare = typeof compareVersions;
+
+export function reportStatus(
+  facts: readonly NodeFacts[],
+  units: Units,
+  config: ConfigView,
+  compare: Compare,
+): StatusReport {
+  const nodes = facts.map((one) => reportNode(one, units, config, compare));
   const problems = config.general;
   const next = nextCommand(nodes, units, problems);
   return {
@@ -72,7 +80,7 @@ function timerOf(units: Units): StatusReport['timer'] {
   };
 }
 
-function reportNode(facts: NodeFacts, units: Units, config: ConfigView): NodeReport {
+function reportNode(facts: NodeFacts, units: Units, config: ConfigView, compare: Compare): NodeReport {
   const { check, links, node } = facts;
   const { state, text } = stateOf(facts, units);
   const unit = units.known ? units.units.get(`${node}.service`) : undefined;
@@ -84,7 +92,7 @@ function reportNode(facts: NodeFacts, units: Units, config: ConfigView): NodeRep
     node,
     ...(links.current === undefined ? {} : { current: links.current }),
     ...(links.fallback === undefined ? {} : { fallback: links.fallback }),
-    ...offerOf(facts),
+    ...offerOf(facts, compare),
     state,
     stateText: broken ? `${text}, configuration broken` : text,
     configuration: broken ? 'broken' : 'good',
@@ -108,13 +116,13 @@ export function fallbackTroubles(node: NodeName, units: Units): Trouble[] {
   return [{ code: 'ACTIVATE_REVERT', message: 'systemd cannot put the version before back', remedy }];
 }
 
-function offerOf({
-  check,
-  links,
-}: NodeFacts): Pick<NodeReport, 'available' | 'minimum' | 'suggested' | 'belowMinimum'> {
+function offerOf(
+  { check, links }: NodeFacts,
+  compare: Compare,
+): Pick<NodeReport, 'available' | 'minimum' | 'suggested' | 'belowMinimum'> {
   const { minimum, offered, suggested } = check ?? {};
   const { current } = links;
-  const below = minimum !== undefined && current !== undefined && compareVersions(current, minimum) < 0;
+  const below = minimum !== undefined && current !== undefined && compare(current, minimum) < 0;
   return {
     ...(offered === undefined || offered === current ? {} : { available: offered }),
     ...(minimum === undefined ? {} : { minimum }),

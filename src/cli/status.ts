@@ -4,7 +4,7 @@ import { viewConfig } from './config-view.ts';
 import { namesOfNodes, readFacts, type NodeFacts } from './facts.ts';
 import type { Host } from './host.ts';
 import { pickNode } from './nodes.ts';
-import { exitOfStatus, reportStatus } from './status-report.ts';
+import { exitOfStatus, reportStatus, type Compare } from './status-report.ts';
 import { statusLines } from './status-text.ts';
 import { askUnits } from './units.ts';
 import type { Format } from './report-error.ts';
@@ -18,8 +18,14 @@ export async function status(command: CommandOf<'status'>, format: Format, host:
     Promise.all(nodes.map((node): Promise<NodeFacts> => readFacts(node, host))),
     viewConfig(host),
   ]);
-  const report = reportStatus(facts, units, config);
+  const report = reportStatus(facts, units, config, await comparer(facts));
   if (format === 'json') host.output.json(report);
   else host.output.print(statusLines(report, host.clock().now()));
   return exitOfStatus(report);
+}
+
+/** What compares versions is loaded where there is something to compare. */
+async function comparer(facts: readonly NodeFacts[]): Promise<Compare> {
+  if (facts.every(({ check }) => check?.minimum === undefined)) return () => 0;
+  return (await import('../version.ts')).compareVersions;
 }

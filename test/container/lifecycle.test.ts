@@ -92,7 +92,8 @@ describe('an upgrade', () => {
         quarantine: { version: '2.0.0', cause: 'gate' },
       });
       const again = await lab.updater('upgrade');
-      expect(again.status).toBe(0);
+      expect(again.status).toBe(1);
+      expect(again.stderr).toContain('--force quarantine');
       expect((await lab.facts()).running).toBe('1.0.0');
       await lab.publish('2.0.1');
       expect((await lab.updater('upgrade')).status).toBe(0);

@@ -1,13 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import type { ConfigView } from '../../../src/cli/config-view.ts';
 import type { NodeFacts } from '../../../src/cli/facts.ts';
-import { exitOfStatus, reportStatus } from '../../../src/cli/status-report.ts';
+import { exitOfStatus, reportStatus as makeReport } from '../../../src/cli/status-report.ts';
+import { compareVersions } from '../../../src/version.ts';
 import { statusLines } from '../../../src/cli/status-text.ts';
 import type { Units } from '../../../src/cli/units.ts';
 import { UpdaterError } from '../../../src/errors.ts';
 import type { Entry } from '../../../src/machine/record.ts';
 import { committed, NODE, node, v } from './ledger.ts';
 import { CHECK, config, facts, NOW, STORY, text, unit, units, UPGRADE } from './story.ts';
+
+const reportStatus = (nodes: readonly NodeFacts[], asked: Units, view: ConfigView) =>
+  makeReport(nodes, asked, view, compareVersions);
 
 const status = (one: NodeFacts, asked: Units, view: ConfigView = config()) =>
   text(statusLines(reportStatus([one], asked, view), NOW));
