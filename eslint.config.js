@@ -5,6 +5,7 @@ import tseslint from 'typescript-eslint';
 const folders = [
   'activation',
   'artifact',
+  'backup',
   'cli',
   'config',
   'fetch',
@@ -25,10 +26,23 @@ const mayImport = {
   config: [],
   source: [],
   artifact: [],
+  backup: [],
   activation: [],
   host: [],
   release: ['artifact', 'trust'],
-  cli: ['activation', 'artifact', 'config', 'fetch', 'machine', 'policy', 'probe', 'release', 'source', 'trust'],
+  cli: [
+    'activation',
+    'artifact',
+    'backup',
+    'config',
+    'fetch',
+    'machine',
+    'policy',
+    'probe',
+    'release',
+    'source',
+    'trust',
+  ],
 };
 const ports = '**/host/ports.ts';
 

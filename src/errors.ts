@@ -106,6 +106,17 @@ export const CODES = {
   GATE_OLD: { exit: EXIT.rollbackFailed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d77' },
   /** systemd cannot put the version before back. */
   ACTIVATE_REVERT: { exit: EXIT.rollbackFailed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d79' },
+  // BACKUP_: the node's data. Each says whether the data was touched.
+  /** What is configured cannot be backed up, or not in the way that was asked for. */
+  BACKUP_REFUSED: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d90' },
+  BACKUP_CHANGED: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d91' },
+  BACKUP_UNKNOWN: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d92' },
+  BACKUP_DAMAGED: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d93' },
+  /** A restore would make a validator forget what it signed. */
+  BACKUP_SIGNING: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d94' },
+  /** Between the renames of a restore: the node stays down until they are finished. */
+  BACKUP_RESTORE: { exit: EXIT.rollbackFailed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d95' },
+  BACKUP_ROOM: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d96' },
   // RELEASE_: the publisher's side.
   RELEASE_INPUT: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d80' },
   RELEASE_GPG: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d81' },

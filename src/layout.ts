@@ -19,6 +19,10 @@ export interface NodeLayout {
   readonly manifest: string;
   /** The transaction's own copy of what fetch left; 0700. */
   readonly incoming: string;
+  /** Where backups of the node's data lie unless its file says otherwise; 0700. */
+  readonly backups: string;
+  /** What restores rename, or have renamed and not dropped yet; 0700. */
+  readonly restores: string;
   /** /var/cache/node-updater/NODE: written by the user node-updater, believed by nobody */
   readonly cache: string;
   /** /run/node-updater/NODE: orders and the marks of an open transaction */
@@ -27,6 +31,8 @@ export interface NodeLayout {
   readonly fetchOrder: string;
   readonly probeOrder: string;
   readonly probeReport: string;
+  readonly backupOrder: string;
+  readonly backupReport: string;
   /** There while the updater has something to put back: revert@ has work. */
   readonly openMark: string;
   /**
@@ -91,12 +97,16 @@ function nodeLayout(root: string, name: NodeName): NodeLayout {
     checkState: `${state}/check.json`,
     manifest: `${state}/manifest.json`,
     incoming: `${state}/incoming`,
+    backups: `${state}/backups`,
+    restores: `${state}/restores`,
     cache: `${root}/var/cache/node-updater/${name}`,
     run,
     request: `${run}/request.json`,
     fetchOrder: `${run}/fetch.json`,
     probeOrder: `${run}/probe.json`,
     probeReport: `${run}/probe-report.jsonl`,
+    backupOrder: `${run}/backup.json`,
+    backupReport: `${run}/backup-report.jsonl`,
     openMark: `${run}/open`,
     downMark: `${run}/down`,
     stoppedMark: `${run}/stopped`,

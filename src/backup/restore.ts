@@ -1,0 +1,119 @@
+/**
+ * Puts a backup in the place of the data; its caller holds the node down throughout. All is laid beside the data first and
+ * checked there, so whatever is wrong with the backup is found while the data is untouched. Then the renames of moves.ts,
+ * under a journal. What was there before stays beside it until it is dropped.
+ *
+ * Signing state is never put back, whatever the backup holds: a validator that forgets what it signed signs it again, and is
+ * slashed. The present one is carried over into the restored tree before that gets its name; where the backup knows of one
+ * and the present does not, the restore is refused.
+ */
+import { mkdir } from 'node:fs/promises';
+import { errnoOf } from '../errors.ts';
+import type { BackupContext } from './context.ts';
+import { addListed, removeOurs } from './copy.ts';
+import { readJournals, removeJournal, writeJournal, type Journal, type RestoreTarget } from './journal.ts';
+import { layBeside, restorable } from './lay.ts';
+import { isThere, moveAway, moveIn } from './moves.ts';
+import { below, bytesOf, openDirectory, parentOf, textOf, type Raw } from './paths.ts';
+import { readRecord } from './record.ts';
+
+export interface Restored {
+  readonly backup: string;
+  /** Where what was there before is kept. */
+  readonly before: readonly string[];
+}
+
+/**
+ * @param backup its id
+ * @param restore names this restore, one safe path component: called again with the same, it goes on or is done already
+ *
+ * Throws BACKUP_UNKNOWN, BACKUP_DAMAGED, BACKUP_SIGNING, DISK_*: the data is as it was. Throws BACKUP_RESTORE: between
+ * the renames; the node must stay down until a further call has finished them.
+ */
+export async function restoreBackup(backup: string, restore: string, context: BackupContext): Promise<Restored> {
+  const finished = await finishRestores(context);
+  const known = finished.find((journal) => journal.restore === restore);
+  if (known !== undefined) return restored(known);
+  const record = await readRecord(context.settings.directory, backup);
+  const targets: RestoreTarget[] = [];
+  const works: Raw[] = [];
+  try {
+    for (const at of restorable(record, context)) targets.push(await layBeside(record, at, restore, works, context));
+  } catch (error) {
+    for (const work of works) await removeOurs(work, context.run);
+    throw error;
+  }
+  const journal: Journal = { schema: 1, restore, backup, state: 'open', targets };
+  await writeJournal(journal, context);
+  return restored(await swap(journal, context));
+}
+
+/** Goes on with restores that were interrupted between their renames. All journals, now done. Idempotent. */
+export async function finishRestores(context: BackupContext): Promise<Journal[]> {
+  const journals = await readJournals(context);
+  const done: Journal[] = [];
+  for (const journal of journals) done.push(journal.state === 'done' ? journal : await swap(journal, context));
+  return done;
+}
+
+/** Removes what a restore kept of the data before. Idempotent. */
+export async function dropBefore(restore: string, context: BackupContext): Promise<void> {
+  const journal = (await readJournals(context)).find((one) => one.restore === restore);
+  if (journal === undefined) return;
+  if (journal.state === 'open') await swap(journal, context);
+  for (const { before, work } of journal.targets) {
+    await context.heartbeat.during(removeOurs(before, context.run));
+    await removeOurs(work, context.run);
+  }
+  await removeJournal(restore, context);
+}
+
+function restored({ backup, targets }: Journal): Restored {
+  return { backup, before: targets.map(({ before }) => textOf(before)) };
+}
+
+/** From the first rename to the last; each phase is durable before the next begins. */
+async function swap(journal: Journal, context: BackupContext): Promise<Journal> {
+  const { targets } = journal;
+  for (const target of targets) await prepareBefore(target);
+  for (const { away } of targets) for (const move of away) await moveAway(move);
+  await flush(targets, context);
+  for (const target of targets) for (const move of target.in) await moveIn(move);
+  for (const { back } of targets) for (const move of back) await moveIn(move);
+  for (const target of targets) await dressStaying(target, context);
+  await flush(targets, context);
+  for (const { work } of targets) await removeOurs(work, context.run);
+  const done: Journal = { ...journal, state: 'done' };
+  await writeJournal(done, context);
+  return done;
+}
+
+/** Where children are kept, directories for them: closed to everybody else, as we made them. */
+async function prepareBefore({ stay, before }: RestoreTarget): Promise<void> {
+  for (const directory of stay) await makeIfMissing(below(before, directory));
+}
+
+async function makeIfMissing(path: Raw): Promise<void> {
+  try {
+    await mkdir(bytesOf(path), { mode: 0o700 });
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+  }
+}
+
+async function flush(targets: readonly RestoreTarget[], { files, heartbeat }: BackupContext): Promise<void> {
+  for (const { path } of targets) await heartbeat.during(files.syncFileSystem(textOf(parentOf(path) || '/')));
+  for (const { path } of targets) {
+    if (await isThere(path)) await heartbeat.during(files.syncFileSystem(textOf(path)));
+  }
+}
+
+/** Owner, mode, times and attributes of directories that could not be renamed. Idempotent while `work` is there. */
+async function dressStaying({ path, work, stay }: RestoreTarget, { run }: BackupContext): Promise<void> {
+  const source = `${work}/looks`;
+  if (!(await isThere(source))) return;
+  const there: Raw[] = [];
+  for (const directory of stay) if (await isThere(below(source, directory))) there.push(directory);
+  await using into = await openDirectory(path);
+  await addListed({ source, kind: 'directory', into, name: '.', timeout: 600_000 }, there, run);
+}
