@@ -42,6 +42,8 @@ export interface NodeLayout {
   readonly downMark: string;
   /** revert@ found the node stopped by its operator, and left it so. */
   readonly stoppedMark: string;
+  /** Why a transaction was left whose ledger could not be written. */
+  readonly causeMark: string;
   /** /run/node-updater/NODE.lock: one transaction per node at a time */
   readonly lock: string;
   /** The drop-in of the probation, on /run, named to sort last. */
@@ -110,6 +112,7 @@ function nodeLayout(root: string, name: NodeName): NodeLayout {
     openMark: `${run}/open`,
     downMark: `${run}/down`,
     stoppedMark: `${run}/stopped`,
+    causeMark: `${run}/cause`,
     lock: `${root}/run/node-updater/${name}.lock`,
     probation: `${root}/run/systemd/system/${name}.service.d/zzz-node-updater.conf`,
     unitFile: `${etcUnits}/${name}.service`,

@@ -38,6 +38,7 @@ export async function conclude(
     ...(failure === undefined ? {} : { failure }),
     ...(quarantine === undefined ? {} : { quarantine }),
   });
+  await context.files.remove(context.layout.causeMark);
   await announce({ transaction, outcome: left.state, failure, quarantine }, context);
   return { exit: exitOf(left.state, failure, transaction.action), outcome: left.state };
 }

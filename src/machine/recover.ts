@@ -31,12 +31,17 @@ export function findOpen(records: readonly LedgerRecord[]): OpenTransaction | un
   const entries = records.slice(at + 1).map((record) => record.entry);
   if (entries.some((entry) => entry.kind === 'ended')) return undefined;
   const visited = entries.flatMap((entry) => (entry.kind === 'intent' && !settles(entry.state) ? [entry.state] : []));
+  // What the settling run read of a cause that could not be recorded at its time (machine/cause.ts).
+  const late = entries.flatMap((entry) =>
+    entry.kind === 'result' && entry.state === 'settle' && entry.event !== 'failed' ? [entry.failure] : [],
+  );
   const results = entries.flatMap((entry) => (entry.kind === 'result' && !settles(entry.state) ? [entry] : []));
   return {
     transaction: opened.transaction,
     reached: visited.at(-1),
     visited: new Set(visited),
-    failure: results.findLast(({ failure }) => failure !== undefined)?.failure,
+    failure:
+      results.findLast(({ failure }) => failure !== undefined)?.failure ?? late.find((cause) => cause !== undefined),
     lastEvent: results.at(-1)?.event,
     boot: (acted.at(-1) ?? records[at])?.boot ?? '',
   };
@@ -100,7 +105,8 @@ function interruptions(records: readonly LedgerRecord[], version: Version): numb
   let count = 0;
   for (const { entry } of records) {
     if (entry.kind === 'opened') tx = entry.transaction.to === version ? entry.transaction.id : undefined;
-    if (entry.kind === 'ended' && entry.tx === tx && entry.failure?.code === 'ACTIVATE_INTERRUPTED') count++;
+    if (entry.kind !== 'ended' || entry.tx !== tx || entry.outcome === 'unchanged') continue;
+    if (entry.failure?.code === 'ACTIVATE_INTERRUPTED') count++;
   }
   return count;
 }

@@ -1,6 +1,7 @@
 import { exists, readLinks } from '../activation/links.ts';
 import { UpdaterError } from '../errors.ts';
 import type { ActivationContext } from '../activation/context.ts';
+import { readCause } from './cause.ts';
 import { judge, type OpenTransaction } from './recover.ts';
 import type { Answer } from './run.ts';
 
@@ -17,7 +18,8 @@ export async function settle(open: OpenTransaction, context: ActivationContext):
     fallback: links.fallback ?? 'none',
     reached: open.reached ?? 'none',
   };
-  return { event, facts };
+  const cause = event === 'committed' ? undefined : await readCause(open.transaction.id, context.layout);
+  return { event, facts, ...(cause === undefined ? {} : { failure: cause }) };
 }
 
 /** What is recorded as the cause when nothing else is known: the updater or the host went down. */

@@ -6,6 +6,7 @@ import { sweepLeftovers } from '../activation/sweep.ts';
 import { EXIT, UpdaterError, type ExitCode } from '../errors.ts';
 import type { Request } from '../orders.ts';
 import { describeStep } from './announce.ts';
+import { leaveCause } from './cause.ts';
 import { check } from './check.ts';
 import { conclude, type Ending } from './conclude.ts';
 import type { MachineContext } from './context.ts';
@@ -153,8 +154,20 @@ async function refuse(
   const failure = failureOf(error);
   const exit = error instanceof UpdaterError ? error.exit : EXIT.failed;
   context.log.error(`${failure.message}. ${failure.remedy}`, { code: failure.code });
+  await keepCause(failure, ledger, context);
   if (request !== undefined && request.kind !== 'run') await tryToAnswer(request.id, exit, failure, ledger, context);
   return exit;
+}
+
+/** What ends a transaction without a record of it is the ledger itself; the settling run finds the cause on /run. */
+async function keepCause(failure: Failure, ledger: Ledger, { files, layout, log }: MachineContext): Promise<void> {
+  const open = findOpen(ledger.records);
+  if (open === undefined) return;
+  try {
+    await leaveCause({ tx: open.transaction.id, failure }, layout, files);
+  } catch (error) {
+    log.error(`Why the transaction was left could not be kept: ${failureOf(error).message}`);
+  }
 }
 
 /** The ledger may be what failed; who asked then learns it from the journal alone. */

@@ -63,7 +63,7 @@ describe('when the fallback itself is killed', () => {
     }
     // The switch of the link and the order to restart were among them.
     expect(hits).toEqual(expect.arrayContaining(['mv -T fallback current', RESTART]));
-  });
+  }, 600_000);
 
   it('a run that comes before its next try does not take the candidate for the version that was put back', async () => {
     await aim.retryAfter('10s');

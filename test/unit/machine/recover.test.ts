@@ -70,6 +70,33 @@ describe('#findOpen', () => {
   });
 });
 
+describe('a cause that could not be recorded at its time', () => {
+  const settled = (cause: Failure | undefined): Entry => ({
+    kind: 'result',
+    tx: 't1',
+    state: 'settle',
+    event: 'put-back',
+    then: 'gate-old',
+    ...(cause === undefined ? {} : { failure: cause }),
+  });
+
+  it('is what the settling run found, and no interruption that could quarantine the version', () => {
+    const before: Entry[] = [
+      ...until({ ...upgrade, id: 't0' }, 'soak'),
+      { kind: 'ended', tx: 't0', outcome: 'rolled-back', failure: failure('ACTIVATE_INTERRUPTED') },
+    ];
+    const full = settled(failure('DISK_FULL'));
+    const found = open(upgrade, 'soak', [settled(undefined), full]);
+    expect(found).toMatchObject({ reached: 'soak', failure: { code: 'DISK_FULL' } });
+    expect(quarantineFor(found, recordsOf([...before, ...until(upgrade, 'soak'), full]))).toBeUndefined();
+  });
+
+  it('gives way to what the transaction recorded itself', () => {
+    const found = open(upgrade, 'soak', [failed('GATE_PROBE'), settled(failure('DISK_FULL'))]);
+    expect(found.failure?.code).toBe('GATE_PROBE');
+  });
+});
+
 describe('#judge', () => {
   it('believes the link `fallback` before anything else', () => {
     for (const last of path) {
@@ -131,6 +158,16 @@ describe('#quarantineFor', () => {
     const stopped: Entry = { kind: 'result', tx: 't2', state: 'soak', event: 'operator', then: 'yield' };
     const records = recordsOf([...interrupted, ...until(second, 'soak'), stopped]);
     expect(quarantineFor(open(second, 'soak', [stopped]), records)).toBeUndefined();
+  });
+
+  it('counts no interruption that came before the switch: the version was not on probation then', () => {
+    const early: Entry[] = ['t0', 't1'].flatMap((id): Entry[] => [
+      ...until({ ...upgrade, id }, 'preflight'),
+      { kind: 'ended', tx: id, outcome: 'unchanged', failure: failure('ACTIVATE_INTERRUPTED') },
+    ]);
+    const second = { ...upgrade, id: 't2' };
+    const records = recordsOf([...early, ...until(second, 'soak')]);
+    expect(quarantineFor(open(second, 'soak'), records)).toBeUndefined();
   });
 
   it('forgives the first interruption and quarantines at the second', () => {
