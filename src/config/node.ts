@@ -11,6 +11,7 @@ import type {
 } from '../settings.ts';
 import { isInsecure } from './address.ts';
 import { programOf } from './command.ts';
+import { BACKUP_DEFAULTS, backupSettings } from './backup.ts';
 import type { Fragment, Table } from './fragment.ts';
 import { given } from './global.ts';
 import type { KeyPath } from './locate.ts';
@@ -64,6 +65,7 @@ export function nodeDefaults(node: NodeName, raw: Table): Fragment {
         probe: [],
       },
       ...('unit' in raw ? { unit } : {}),
+      ...('backup' in raw ? { backup: BACKUP_DEFAULTS } : {}),
     },
     placeOf: () => ({ type: 'default' }),
   };
@@ -75,6 +77,7 @@ export function missingKeys(raw: Table): Complaint[] {
   const needed: KeyPath[] = [['binary'], ['source', 'url'], ['trust', 'keys']];
   if ('version' in raw) needed.push(['version', 'pattern']);
   if ('unit' in raw) needed.push(['unit', 'exec'], ['unit', 'user']);
+  if ('backup' in raw) needed.push(['backup', 'paths']);
   return needed.flatMap(([first = '', second]): Complaint[] => {
     const table = second === undefined ? raw : tableAt(raw, String(first));
     if ((second ?? first) in table) return [];
@@ -95,6 +98,8 @@ export function buildNode(raw: Table, context: NodeContext): BuiltNode {
   const version = versionSettings(set);
   const gate = gateSettings(set, context, desk);
   const unit = unitSettings(set, desk);
+  const backup = set.backup === undefined ? undefined : backupSettings(set.backup, context.layout.node(context.node));
+  complaints.push(...(backup?.complaints ?? []));
   if (complaints.length > 0) return { complaints };
   const settings: NodeSettings = {
     node: context.node,
@@ -108,6 +113,7 @@ export function buildNode(raw: Table, context: NodeContext): BuiltNode {
     keepVersions: given(set.keep_versions),
     mounts: given(set.mounts),
     ...(unit === undefined ? {} : { unit }),
+    ...(backup === undefined ? {} : { backup: backup.settings }),
   };
   return { settings, complaints };
 }

@@ -12,6 +12,7 @@ import {
   cpuQuota,
   description,
   duration,
+  glob,
   integer,
   kindOf,
   matching,
@@ -172,6 +173,18 @@ export const nodeSchema = z.strictObject({
       stop_timeout: optional(time(SECOND, DAY)),
       memory_max: optional(memoryLimit),
       cpu_quota: optional(cpuQuota),
+    })
+    .optional(),
+  backup: z
+    .strictObject({
+      paths: optional(oneOrMore(absolutePath)),
+      exclude: optional(listOf(glob)),
+      never_restore: optional(listOf(glob)),
+      directory: optional(absolutePath),
+      keep: optional(integer(1, 1000)),
+      keep_age: optional(time(HOUR, 3650 * DAY)),
+      keep_size: optional(size(1024 ** 2)),
+      method: optional(oneOf('auto', 'reflink', 'snapshot', 'copy')),
     })
     .optional(),
 });

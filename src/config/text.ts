@@ -86,6 +86,14 @@ export function relativePath(value: unknown): Parsed<string> {
   return hasOddSegment(path) ? refused('must be a path without "//", "." or ".."') : accepted(path);
 }
 
+/** For names below a backed-up path; `*`, `?` and `**` mean what they do in a shell. */
+export function glob(value: unknown): Parsed<string> {
+  const text = plainText(value);
+  if (!text.ok) return text;
+  if (text.value.startsWith('/')) return refused('must be relative to the paths of the backup');
+  return hasOddSegment(text.value.replace(/\/$/, '')) ? refused('must be a glob without "//", "." or ".."') : text;
+}
+
 function hasOddSegment(path: string): boolean {
   return path.split('/').some((segment) => segment === '' || segment === '.' || segment === '..');
 }

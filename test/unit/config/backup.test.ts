@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { configHost, MINIMAL } from './host.ts';
+
+const FILE = 'etc/node-updater/nodes.d/workerd.toml';
+
+function problemsWith(table: string): string[] {
+  using host = configHost();
+  host.write(FILE, `${MINIMAL}[backup]\n${table}\n`);
+  return host.problems();
+}
+
+describe('[backup]', () => {
+  it('needs paths, and has a default for the rest', () => {
+    expect(problemsWith('keep = 2')).toEqual([expect.stringMatching(/: backup\.paths is missing\.$/)]);
+    using host = configHost();
+    host.write(FILE, `${MINIMAL}[backup]\npaths = "/srv/workerd/"\n`);
+    expect(host.problems()).toEqual([]);
+    expect(host.load().settings.nodes[0]?.backup).toEqual({
+      paths: ['/srv/workerd'],
+      exclude: [],
+      neverRestore: [],
+      directory: `${host.root}/var/lib/node-updater/workerd/backups`,
+      keep: 3,
+      method: 'auto',
+    });
+  });
+
+  it('takes sizes, times and globs as they are written elsewhere', () => {
+    using host = configHost();
+    const table = 'keep_age = "30d"\nkeep_size = "10G"\nexclude = ["cache/", "**/*.log"]\nnever_restore = ["keys/*"]';
+    host.write(FILE, `${MINIMAL}[backup]\npaths = ["/srv/a", "/home/w/.data"]\ndirectory = "/backup/w"\n${table}\n`);
+    expect(host.load().settings.nodes[0]?.backup).toMatchObject({
+      keepAge: 30 * 86_400_000,
+      keepSize: 10 * 1024 ** 3,
+      exclude: ['cache/', '**/*.log'],
+      neverRestore: ['keys/*'],
+      directory: '/backup/w',
+    });
+  });
+
+  it.each([
+    ['paths = "srv"', 'paths'],
+    ['paths = "/"', 'paths'],
+    ['paths = []', 'paths'],
+    ['paths = "/opt/workerd/data"', 'paths'],
+    ['paths = "/tmp/x"', 'paths'],
+    ['paths = "/run/workerd"', 'paths'],
+    ['paths = "/var"', 'paths'],
+    ['paths = "/etc/workerd"', 'paths'],
+    ['paths = ["/srv/a", "/srv/a"]', 'paths'],
+    ['paths = "/srv/a"\ndirectory = "/srv/a/backups"', 'paths'],
+    ['paths = "/srv/a/data"\ndirectory = "/srv/a"', 'paths'],
+    ['paths = "/srv/a"\ndirectory = "/etc/backups"', 'directory'],
+    ['paths = "/srv/a"\nexclude = ["/cache"]', 'exclude'],
+    ['paths = "/srv/a"\nexclude = ["../x"]', 'exclude'],
+    ['paths = "/srv/a"\nkeep = 0', 'keep'],
+    ['paths = "/srv/a"\nkeep_size = "1"', 'keep_size'],
+    ['paths = "/srv/a"\nmethod = "tar"', 'method'],
+  ])('refuses %j, and names the line and the key', (table, key) => {
+    expect(problemsWith(table)).toEqual([expect.stringMatching(new RegExp(`^/${FILE}:\\d+: backup\\.${key} \\S`))]);
+  });
+
+  it('refuses data that another node backs up as well', () => {
+    using host = configHost();
+    host.write(FILE, `${MINIMAL}[backup]\npaths = "/srv/a"\n`);
+    host.write('etc/node-updater/nodes.d/other.toml', `${MINIMAL}[backup]\npaths = "/srv/a/b"\n`);
+    expect(host.problems()).toEqual([
+      expect.stringContaining('backup.paths is /srv/a/b, which workerd uses as well.'),
+      expect.stringContaining('backup.paths is /srv/a, which other uses as well.'),
+    ]);
+  });
+});
