@@ -101,6 +101,8 @@ export const CODES = {
   GATE_VERSION: { exit: EXIT.rolledBack, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d76' },
   /** The binary cannot be run, does not end, or ends with an error when it is asked for its version. */
   GATE_BINARY: { exit: EXIT.rolledBack, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d78' },
+  /** A version that was made to fail was not found out. */
+  GATE_DRILL: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d7b' },
   /** The version before was sick already; says nothing about the candidate. */
   GATE_BASELINE: { exit: EXIT.tryLater, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d7a' },
   GATE_OLD: { exit: EXIT.rollbackFailed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d77' },

@@ -20,8 +20,12 @@ export type RequestKind =
   | { readonly kind: 'check' }
   | { readonly kind: 'upgrade'; readonly to?: Version; readonly force: readonly Force[] }
   | { readonly kind: 'rollback'; readonly to?: Version }
+  | { readonly kind: 'drill' }
   /** `keep` overrules `keep_versions`. */
-  | { readonly kind: 'prune'; readonly keep?: number };
+  | { readonly kind: 'prune'; readonly keep?: number }
+  /** The node's data: a backup of it, and one put back; the node is down meanwhile. */
+  | { readonly kind: 'backup' }
+  | { readonly kind: 'restore'; readonly backup: string };
 
 /** Which refusals the operator overrules by name. */
 export type Force = 'quarantine' | 'rollout' | 'downgrade' | 'unhealthy';

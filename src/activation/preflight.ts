@@ -20,7 +20,7 @@ const INFINITY = 2n ** 64n - 1n;
 export interface Transition {
   readonly from: Version | undefined;
   readonly to: Version;
-  readonly action: 'install' | 'upgrade' | 'rollback';
+  readonly action: 'install' | 'upgrade' | 'rollback' | 'drill';
   readonly forced: readonly Force[];
 }
 
@@ -48,7 +48,8 @@ export async function preflight(transition: Transition, context: ActivationConte
   if (!(await isDirectory(directory))) throw refuse('POLICY_NO_TARGET', `${directory} is not there`);
   const program = `${directory}/${settings.binary}`;
   await checkMayRun(program);
-  await checkVersion(program, transition.to, 'staged', context);
+  // What is made to fail for a drill does not say what it is.
+  if (transition.action !== 'drill') await checkVersion(program, transition.to, 'staged', context);
   if (wantsBaseline(facts, transition)) await checkBaseline(facts, context);
   return readiness(facts, transition.action, await listeningSocket(facts, context));
 }
@@ -58,7 +59,7 @@ export async function preflight(transition: Transition, context: ActivationConte
  * daemon answers SIGTERM with an error): starting a validator that was moved to another host would make it sign twice.
  * Who rolls back a failed node by hand wants it to run.
  */
-function readiness(facts: UnitFacts, action: 'install' | 'upgrade' | 'rollback', socket: 'listening' | 'none'): Ready {
+function readiness(facts: UnitFacts, action: Transition['action'], socket: 'listening' | 'none'): Ready {
   const down = facts.activeState === 'inactive' || facts.activeState === 'failed';
   // What rests is not started by us either: its socket does that.
   if (!down || socket === 'listening') return { kind: 'ready', node: 'running' };
@@ -71,7 +72,8 @@ function readiness(facts: UnitFacts, action: 'install' | 'upgrade' | 'rollback',
  * neither is asked how it was.
  */
 function wantsBaseline(facts: UnitFacts, { action, forced }: Transition): boolean {
-  return action === 'upgrade' && facts.activeState === 'active' && !forced.includes('unhealthy');
+  if (facts.activeState !== 'active') return false;
+  return action === 'drill' || (action === 'upgrade' && !forced.includes('unhealthy'));
 }
 
 async function listeningSocket(facts: UnitFacts, context: ActivationContext): Promise<'listening' | 'none'> {

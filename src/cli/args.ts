@@ -3,18 +3,34 @@ import yargs, { type Argv } from 'yargs';
 import { didYouMean } from '../config/suggest.ts';
 import { UpdaterError } from '../errors.ts';
 import { parseVersion, type Version } from '../release.ts';
+import { backupCommand } from './backup-args.ts';
 import type { Command, Invocation, Mode } from './command.ts';
 import { formatOf } from './quick.ts';
 
 const FORCES = ['quarantine', 'rollout', 'downgrade', 'unhealthy'] as const;
-const COMMANDS = ['status', 'check', 'why', 'upgrade', 'rollback', 'history', 'versions', 'prune', 'config', 'release'];
+const COMMANDS = [
+  'status',
+  'check',
+  'why',
+  'upgrade',
+  'rollback',
+  'history',
+  'versions',
+  'prune',
+  'drill',
+  'backup',
+  'config',
+  'release',
+];
 const COMMON = ['json', 'help', 'version'];
 const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   check: ['exit-code'],
   upgrade: ['to', 'force', 'dry-run', 'wait', 'no-wait'],
   rollback: ['to', 'dry-run', 'wait', 'no-wait'],
   prune: ['keep', 'dry-run', 'wait', 'no-wait'],
+  drill: ['yes', 'dry-run', 'wait', 'no-wait'],
   history: ['limit'],
+  backup: ['dry-run', 'wait', 'no-wait'],
   config: ['check'],
 };
 
@@ -45,7 +61,7 @@ export async function parseArgs(argv: readonly string[], version: string): Promi
 type Take = (command: Command) => void;
 
 function commands(parser: Argv, take: Take): Argv {
-  return changing(looking(parser, take), take)
+  return backupCommand(changing(looking(parser, take), take), modeOf, take)
     .command(
       'config [node]',
       'The settings that hold, and who said so',
@@ -108,6 +124,14 @@ function changing(parser: Argv, take: Take): Argv {
         asking(args).option('keep', { type: 'number', requiresArg: true, describe: 'So many stay, at least 2' }),
       (args) => {
         take({ name: 'prune', ...node(args), ...keep(args.keep), mode: modeOf(args) });
+      },
+    )
+    .command(
+      'drill [node]',
+      'Prove that a bad version is put back',
+      (args) => asking(args).option('yes', { type: 'boolean', default: false, describe: 'The node may be restarted' }),
+      (args) => {
+        take({ name: 'drill', ...node(args), consent: args.yes ? 'given' : 'asked', mode: modeOf(args) });
       },
     );
 }

@@ -19,7 +19,15 @@ export type Command =
     }
   | { readonly name: 'rollback'; readonly node?: string; readonly to?: Version; readonly mode: Mode }
   | { readonly name: 'prune'; readonly node?: string; readonly keep?: number; readonly mode: Mode }
+  | { readonly name: 'drill'; readonly node?: string; readonly consent: 'given' | 'asked'; readonly mode: Mode }
   | { readonly name: 'config'; readonly node?: string; readonly view: 'show' | 'check' }
+  | {
+      readonly name: 'backup';
+      readonly action: 'create' | 'list' | 'verify' | 'restore';
+      readonly id?: string;
+      readonly node?: string;
+      readonly mode: Mode;
+    }
   /** yargs has answered already (--help, --version, completion). */
   | { readonly name: 'answered' }
   /** A command of the publisher, which reads its own arguments. */
@@ -28,6 +36,7 @@ export type Command =
   | { readonly name: 'transact'; readonly node: NodeName }
   | { readonly name: 'fetch'; readonly node: NodeName }
   | { readonly name: 'probe'; readonly node: NodeName }
+  | { readonly name: 'backup-room'; readonly node: NodeName }
   | { readonly name: 'run' };
 
 /** `follow` waits for the end; `no-wait` only asks; `dry-run` only says what would be done. */

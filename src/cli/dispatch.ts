@@ -21,6 +21,10 @@ export async function dispatch({ command, format }: Invocation, host: Host): Pro
       return (await import('./rollback.ts')).rollback(command, format, host);
     case 'prune':
       return (await import('./prune.ts')).prune(command, format, host);
+    case 'drill':
+      return (await import('./drill.ts')).drill(command, format, host);
+    case 'backup':
+      return (await import('./backup.ts')).backup(command, format, host);
     case 'config':
       return (await import('./settings.ts')).settings(command, format, host);
     case 'release':
@@ -31,6 +35,8 @@ export async function dispatch({ command, format }: Invocation, host: Host): Pro
       return (await import('./fetch.ts')).fetch(command, host);
     case 'probe':
       return (await import('./probe.ts')).probe(command, host);
+    case 'backup-room':
+      return (await import('./backup-room.ts')).backupRoom(command, host);
     case 'run':
       return (await import('./run.ts')).run(host);
     case 'answered':

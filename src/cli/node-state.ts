@@ -2,6 +2,7 @@
 import { findOpen, type OpenTransaction } from '../machine/recover.ts';
 import type { NodeFacts } from './facts.ts';
 import { isBusy, isStuck, revertUnit, transactionUnit, type Units } from './units.ts';
+import { viewTransactions } from './transactions.ts';
 
 export const STATES = [
   'not-installed',
@@ -74,7 +75,10 @@ const DOING: Readonly<Record<string, string>> = {
 };
 
 function restingState(facts: NodeFacts, units: Units): NodeState {
-  const last = facts.ledger.records.flatMap(({ entry }) => (entry.kind === 'ended' ? [entry] : [])).at(-1);
+  // A drill that put the version back did what it was for.
+  const last = viewTransactions(facts.ledger.records).findLast(
+    ({ action, outcome }) => outcome !== 'open' && (action !== 'drill' || outcome === 'rollback-failed'),
+  );
   const node = units.known ? units.units.get(`${facts.node}.service`) : undefined;
   const suffix = node === undefined || node.active === 'active' ? '' : `, unit ${node.active || 'unknown'}`;
   if (last?.outcome === 'rollback-failed') return { state: 'needs-a-person', text: `a person is needed${suffix}` };

@@ -6,7 +6,7 @@ import { UpdaterError } from '../errors.ts';
 import { parseNodeName } from '../release.ts';
 import type { Invocation } from './command.ts';
 
-const ROOMS = ['transact', 'fetch', 'probe'] as const;
+const ROOMS = ['transact', 'fetch', 'probe', 'backup-room'] as const;
 
 export function quickInvocation(argv: readonly string[]): Invocation | undefined {
   const [name, ...rest] = argv;

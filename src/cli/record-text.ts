@@ -1,5 +1,6 @@
-import { unreachable } from '../errors.ts';
+import { EXIT, unreachable } from '../errors.ts';
 import { describeEnding, describeStep } from '../machine/announce.ts';
+import { exitOf } from '../machine/conclude.ts';
 import type { Entry, LedgerRecord } from '../machine/record.ts';
 import type { Transaction, Working } from '../machine/state.ts';
 import type { Line } from './output.ts';
@@ -59,5 +60,6 @@ function resultLines(entry: Extract<Entry, { kind: 'result' }>, transaction: Tra
 function endLine(entry: Extract<Entry, { kind: 'ended' }>, transaction: Transaction): Line {
   const { outcome, failure, quarantine } = entry;
   const text = describeEnding({ transaction, outcome, failure, quarantine });
-  return { text, tone: outcome === 'committed' ? 'good' : 'bad' };
+  const good = exitOf(outcome, failure, transaction.action) === EXIT.done;
+  return { text, tone: good ? 'good' : 'bad' };
 }

@@ -1,4 +1,5 @@
 import { CODES, unreachable } from '../errors.ts';
+import { describeDrill, passed } from './drill.ts';
 import type { MachineContext } from './context.ts';
 import type { Quarantine } from './record.ts';
 import type { Failure, Outcome, Transaction, Working } from './state.ts';
@@ -12,6 +13,8 @@ const MESSAGE_IDS: Readonly<Record<Outcome, string>> = {
   'stopped-by-operator': '6d3a1c5e8f0b4a7d9e21c4b7a5f80c05',
 };
 
+const DRILL_PASSED = '6d3a1c5e8f0b4a7d9e21c4b7a5f80c06';
+
 export interface Ended {
   readonly transaction: Transaction;
   readonly outcome: Outcome;
@@ -22,7 +25,8 @@ export interface Ended {
 /** The milestone that an operator searches the journal for; the log writes its fields as NODE_UPDATER_NODE and so on. */
 export async function announce(ended: Ended, context: MachineContext): Promise<void> {
   const { transaction, outcome, failure, quarantine } = ended;
-  const id = failure === undefined ? MESSAGE_IDS[outcome] : CODES[failure.code].messageId;
+  const drilled = transaction.action === 'drill' && outcome === 'rolled-back' && passed(failure);
+  const id = drilled ? DRILL_PASSED : failure === undefined ? MESSAGE_IDS[outcome] : CODES[failure.code].messageId;
   await context.log.milestone(id, describeEnding(ended), {
     node: context.settings.node,
     transaction: transaction.id,
@@ -37,6 +41,7 @@ export async function announce(ended: Ended, context: MachineContext): Promise<v
 
 /** One sentence or two for the journal and `history`. */
 export function describeEnding({ transaction, outcome, failure, quarantine }: Ended): string {
+  if (transaction.action === 'drill') return describeDrill(transaction, outcome, failure);
   const { from, to } = transaction;
   const why = failure === undefined ? '' : `: ${failure.message}`;
   const kept =

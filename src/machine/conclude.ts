@@ -1,12 +1,13 @@
 import { CODES, EXIT, unreachable, type ExitCode } from '../errors.ts';
 import type { MachineContext } from './context.ts';
 import type { Request } from '../orders.ts';
+import { passed, removeDrill } from './drill.ts';
 import type { Ledger } from './ledger.ts';
 import type { Quarantine } from './record.ts';
 import { findOpen, quarantineFor, type OpenTransaction } from './recover.ts';
 import { failureOf } from './run.ts';
 import { interrupted } from './settle.ts';
-import type { Failure, Outcome, Transaction } from './state.ts';
+import type { Action, Failure, Outcome, Transaction } from './state.ts';
 import { announce } from './announce.ts';
 
 export interface Ending {
@@ -28,6 +29,7 @@ export async function conclude(
   ledger: Ledger,
   context: MachineContext,
 ): Promise<Ending> {
+  if (transaction.action === 'drill') await removeDrill(transaction, context);
   const open = findOpen(ledger.records);
   const failure = causeOf(left, open);
   const quarantine = quarantineOf(transaction, left, open, ledger);
@@ -60,6 +62,8 @@ function quarantineOf(
   ledger: Ledger,
 ): Quarantine | undefined {
   const { action, from, to } = transaction;
+  // Nobody wants it back, and it says nothing about any release.
+  if (action === 'drill') return undefined;
   const message = 'its operator rolled back from it';
   if (left.state === 'committed') {
     // Who goes back by hand does not want the next run of the timer to go forward again.
@@ -70,7 +74,8 @@ function quarantineOf(
   return quarantineFor(open, ledger.records);
 }
 
-export function exitOf(outcome: Outcome, failure: Failure | undefined, action: Transaction['action']): ExitCode {
+export function exitOf(outcome: Outcome, failure: Failure | undefined, action: Action): ExitCode {
+  if (action === 'drill' && outcome === 'rolled-back') return passed(failure) ? EXIT.done : EXIT.failed;
   switch (outcome) {
     case 'committed':
       return EXIT.done;
@@ -91,7 +96,7 @@ export function exitOf(outcome: Outcome, failure: Failure | undefined, action: T
  * A code whose own exit says "rolled back" did not get so far: the node is unchanged. And who asked for a rollback and got
  * none is not told that all is well.
  */
-function unchangedExit(exit: ExitCode, action: Transaction['action']): ExitCode {
-  if (action === 'rollback' && exit === EXIT.done) return EXIT.failed;
+function unchangedExit(exit: ExitCode, action: Action): ExitCode {
+  if ((action === 'rollback' || action === 'drill') && exit === EXIT.done) return EXIT.failed;
   return exit === EXIT.rolledBack || exit === EXIT.rollbackFailed ? EXIT.failed : exit;
 }

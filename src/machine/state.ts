@@ -55,10 +55,13 @@ export const EVENTS = [
 
 export type Event = (typeof EVENTS)[number];
 
+/** `drill`: an upgrade to a copy that was made to fail, to be put back. */
+export type Action = 'install' | 'upgrade' | 'rollback' | 'drill';
+
 /** What a transaction is about, fixed when it opens. */
 export interface Transaction {
   readonly id: string;
-  readonly action: 'install' | 'upgrade' | 'rollback';
+  readonly action: Action;
   /** The committed version when it opened; absent for a first installation. */
   readonly from?: Version;
   readonly to: Version;

@@ -12,6 +12,7 @@ import { withdraw } from '../activation/withdraw.ts';
 import { UpdaterError } from '../errors.ts';
 import type { MachineContext } from './context.ts';
 import { gateOld } from './gate-old.ts';
+import { stageDrill, unnoticed } from './drill.ts';
 import type { Ledger } from './ledger.ts';
 import { pruneVersions } from './prune.ts';
 import type { OpenTransaction } from './recover.ts';
@@ -36,7 +37,7 @@ export function makeSteps(
   return {
     fetch: () => fetchArtifact(transaction, context),
     verify: () => verifyArtifact(transaction, context),
-    stage: () => stageArtifact(transaction, context),
+    stage: () => (action === 'drill' ? stageDrill(transaction, context) : stageArtifact(transaction, context)),
     preflight: async () => {
       const ready = await preflight({ from, to, action, forced: transaction.forced ?? [] }, context);
       if (ready.kind === 'node-stopped') return nodeStopped(action, context);
@@ -51,11 +52,13 @@ export function makeSteps(
       return started.operatorStopped ? operator(`${context.unit} was stopped by its operator`) : OK;
     },
     soak: async () => {
-      await checkVersion(`${context.layout.current}/${context.settings.binary}`, to, 'current', context);
+      if (action !== 'drill')
+        await checkVersion(`${context.layout.current}/${context.settings.binary}`, to, 'current', context);
       const soaked = await soakNode(context.settings.gate.soak, baseline, context);
       return soaked.kind === 'held' ? OK : operator(soaked.message);
     },
     commit: async () => {
+      if (action === 'drill') throw unnoticed(context);
       const verdict = await commit(to, baseline, context);
       if (verdict.kind === 'holds') return OK;
       if (verdict.kind === 'operator') return operator(verdict.message);

@@ -10,6 +10,7 @@ import { leaveCause } from './cause.ts';
 import { check } from './check.ts';
 import { conclude, type Ending } from './conclude.ts';
 import type { MachineContext } from './context.ts';
+import { planDrill } from './drill.ts';
 import type { Ledger } from './ledger.ts';
 import { blocking, planRollback, planUpgrade } from './plan.ts';
 import { findOpen, type OpenTransaction } from './recover.ts';
@@ -41,6 +42,8 @@ export async function transact(
 
 async function serve(request: Request, ledger: Ledger, context: MachineContext): Promise<ExitCode> {
   switch (request.kind) {
+    case 'drill':
+      return runTransaction(await planDrill(request.id, context), ledger, context);
     case 'prune':
       return answer(request, EXIT.done, describePruned(await prune(request.keep, ledger, context)), ledger);
     case 'rollback':
@@ -49,11 +52,20 @@ async function serve(request: Request, ledger: Ledger, context: MachineContext):
     case 'run':
     case 'upgrade':
       return lookAndUpgrade(request, ledger, context);
+    case 'backup':
+    case 'restore':
+      throw notServed(request.kind);
   }
 }
 
+function notServed(kind: string): UpdaterError {
+  return new UpdaterError('BACKUP_REFUSED', `this version cannot stop the node for a ${kind}`, {
+    remedy: 'Nothing was touched.',
+  });
+}
+
 async function lookAndUpgrade(
-  request: Exclude<Request, { kind: 'rollback' | 'prune' }>,
+  request: Exclude<Request, { kind: 'rollback' | 'prune' | 'drill' | 'backup' | 'restore' }>,
   ledger: Ledger,
   context: MachineContext,
 ): Promise<ExitCode> {

@@ -31,9 +31,10 @@ export const TRANSITIONS: Readonly<Record<Working, Partial<Readonly<Record<Event
   'gate-old': { ok: 'rolled-back', operator: 'stopped-by-operator', failed: 'rollback-failed' },
 };
 
-/** The state in which a transaction begins: a rollback uses what is staged already. */
-export function begin(transaction: Transaction): Working {
-  return transaction.action === 'rollback' ? 'preflight' : 'fetch';
+/** The state in which a transaction begins: a rollback uses what is staged already, a drill what is here. */
+export function begin({ action }: Transaction): Working {
+  if (action === 'rollback') return 'preflight';
+  return action === 'drill' ? 'stage' : 'fetch';
 }
 
 /** Undefined when the table has no such row. */
