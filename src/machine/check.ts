@@ -10,7 +10,7 @@ import { LIMITS, type Manifest } from '../manifest.ts';
 import { cohortOf } from '../policy/cohort.ts';
 import { decide, type Decision, type Wish } from '../policy/decide.ts';
 import { fetchFiles } from '../source/fetch-room.ts';
-import { acceptManifest, loadTrustState, nextTrustState, saveTrustState } from '../trust/accept.ts';
+import { acceptManifest, checkClock, loadTrustState, nextTrustState, saveTrustState } from '../trust/accept.ts';
 import { loadKeys } from '../trust/keys.ts';
 import { parseManifest } from '../trust/manifest.ts';
 import { verifyEnvelope } from '../trust/verify.ts';
@@ -32,6 +32,7 @@ export async function check(wish: Wish, ledger: Ledger, context: MachineContext)
   const at = clock.now();
   const before = await readCheckState(layout);
   try {
+    checkClock(await loadTrustState(layout.trustState), { now: at, buildTime: context.buildTime });
     const { text, etag } = await verifiedManifest(before?.etag, context);
     const manifest = await accepted(text, context);
     const decision = decide(manifest, await facts(ledger, context), wish);

@@ -46,6 +46,15 @@ export function acceptManifest(parsed: Parsed, floor: TrustState | undefined, fa
   if (error !== undefined) throw error;
 }
 
+/**
+ * Throws TRUST_CLOCK when the clock is behind what this host has seen before. Asked before anything is fetched: with such a
+ * clock every certificate and every signature looks wrong, and the blame would fall on the server or the publisher.
+ */
+export function checkClock(floor: TrustState | undefined, facts: Pick<AcceptanceFacts, 'now' | 'buildTime'>): void {
+  const error = clockBehind(floor, facts);
+  if (error !== undefined) throw error;
+}
+
 /** The floor after accepting: neither the serial nor the time ever falls. */
 export function nextTrustState({ manifest, text }: Parsed, floor: TrustState | undefined): TrustState {
   const published = Math.max(manifest.published, floor?.published ?? 0);
@@ -66,19 +75,27 @@ function wrongProduct(manifest: Manifest, facts: AcceptanceFacts): UpdaterError 
   );
 }
 
+const SET_CLOCK = 'Compare the clock of this host (`timedatectl`) with a trusted one and set it right.';
+
+function clockBehind(
+  before: TrustState | undefined,
+  { now, buildTime }: Pick<AcceptanceFacts, 'now' | 'buildTime'>,
+): UpdaterError | undefined {
+  const floor = Math.max(buildTime, before?.published ?? 0);
+  if (now >= floor - MAX_CLOCK_SKEW) return undefined;
+  return refuse('TRUST_CLOCK', `the clock says ${iso(now)}, but it was at least ${iso(floor)} before`, SET_CLOCK);
+}
+
 function wrongClock(
   manifest: Manifest,
   before: TrustState | undefined,
   facts: AcceptanceFacts,
 ): UpdaterError | undefined {
-  const floor = Math.max(facts.buildTime, before?.published ?? 0);
-  const remedy = 'Compare the clock of this host (`timedatectl`) with a trusted one and set it right.';
-  if (facts.now < floor - MAX_CLOCK_SKEW) {
-    return refuse('TRUST_CLOCK', `the clock says ${iso(facts.now)}, but it was at least ${iso(floor)} before`, remedy);
-  }
+  const behind = clockBehind(before, facts);
+  if (behind !== undefined) return behind;
   if (manifest.published <= facts.now + MAX_CLOCK_SKEW) return undefined;
   const message = `the manifest says that it is published on ${iso(manifest.published)}, but here it is ${iso(facts.now)}`;
-  return refuse('TRUST_CLOCK', message, remedy);
+  return refuse('TRUST_CLOCK', message, SET_CLOCK);
 }
 
 function wrongSerial(manifest: Manifest, floor: TrustState | undefined, sha256: Digest): UpdaterError | undefined {
@@ -102,8 +119,9 @@ function expired(manifest: Manifest, facts: AcceptanceFacts): UpdaterError | und
   if (facts.now < manifest.expires) return undefined;
   return refuse(
     'TRUST_EXPIRED',
-    `the manifest expired on ${iso(manifest.expires)}`,
-    'The publisher must sign again, or somebody holds back newer manifests. The node keeps running. Try another mirror.',
+    `the manifest expired on ${iso(manifest.expires)}, and here it is ${iso(facts.now)}`,
+    'The publisher must sign again, or somebody holds back newer manifests: try another mirror. Or the clock of this host ' +
+      'is wrong: compare `timedatectl` with a trusted one. The node keeps running.',
   );
 }
 

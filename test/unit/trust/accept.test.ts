@@ -4,7 +4,13 @@ import { describe, expect, it } from 'vitest';
 import type { ErrorCode } from '../../../src/errors.ts';
 import type { Manifest } from '../../../src/manifest.ts';
 import type { Version } from '../../../src/release.ts';
-import { acceptManifest, loadTrustState, nextTrustState, saveTrustState } from '../../../src/trust/accept.ts';
+import {
+  acceptManifest,
+  checkClock,
+  loadTrustState,
+  nextTrustState,
+  saveTrustState,
+} from '../../../src/trust/accept.ts';
 import type { TrustState } from '../../../src/trust/accept.ts';
 import { durableFiles } from '../../../src/host/files.ts';
 import { run } from '../../../src/host/run.ts';
@@ -78,6 +84,18 @@ describe('acceptManifest', () => {
       acceptManifest({ manifest: base, text: 'another seven' }, floor, facts);
     };
     expect(accept).toThrow(new RegExp(`${floor.sha256} before, ${other} now`));
+  });
+});
+
+describe('checkClock', () => {
+  it('refuses a clock behind our own build or what was seen before, and no other [F104]', () => {
+    const at = (now: number, before?: TrustState) => () => {
+      checkClock(before, { now, buildTime: facts.buildTime });
+    };
+    expect(at(0)).toThrow(expect.objectContaining({ code: 'TRUST_CLOCK' }));
+    expect(at(floor.published - 10_001, floor)).toThrow(expect.objectContaining({ code: 'TRUST_CLOCK' }));
+    expect(at(floor.published - 10_001)).not.toThrow();
+    expect(at(NOW + 100_000 * HOUR, floor)).not.toThrow();
   });
 });
 
