@@ -91,6 +91,8 @@ export const CODES = {
   POLICY_NO_TARGET: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d60' },
   POLICY_QUARANTINED: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d61' },
   POLICY_NODE_STOPPED: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d62' },
+  /** The version would meet data of another format. */
+  POLICY_EPOCH: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d63' },
   // GATE_ and ACTIVATE_: this version on this host. The only evidence that quarantines.
   ACTIVATE_STOP: { exit: EXIT.rolledBack, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d70' },
   ACTIVATE_START: { exit: EXIT.rolledBack, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d71' },

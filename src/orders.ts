@@ -19,7 +19,7 @@ export type RequestKind =
   | { readonly kind: 'run' }
   | { readonly kind: 'check' }
   | { readonly kind: 'upgrade'; readonly to?: Version; readonly force: readonly Force[] }
-  | { readonly kind: 'rollback'; readonly to?: Version }
+  | { readonly kind: 'rollback'; readonly to?: Version; readonly force?: readonly Force[] }
   | { readonly kind: 'drill' }
   /** `keep` overrules `keep_versions`. */
   | { readonly kind: 'prune'; readonly keep?: number }
@@ -28,7 +28,7 @@ export type RequestKind =
   | { readonly kind: 'restore'; readonly backup: string };
 
 /** Which refusals the operator overrules by name. */
-export type Force = 'quarantine' | 'rollout' | 'downgrade' | 'unhealthy';
+export type Force = 'quarantine' | 'rollout' | 'downgrade' | 'unhealthy' | 'epoch';
 
 /** fetch.json: the transaction tells the fetch room what to bring, all into /var/cache/node-updater/NODE. */
 export interface FetchOrder {

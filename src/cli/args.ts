@@ -7,7 +7,7 @@ import { backupCommand } from './backup-args.ts';
 import type { Command, Invocation, Mode } from './command.ts';
 import { formatOf } from './quick.ts';
 
-const FORCES = ['quarantine', 'rollout', 'downgrade', 'unhealthy'] as const;
+const FORCES = ['quarantine', 'rollout', 'downgrade', 'unhealthy', 'epoch'] as const;
 const COMMANDS = [
   'status',
   'check',
@@ -26,7 +26,7 @@ const COMMON = ['json', 'help', 'version'];
 const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   check: ['exit-code'],
   upgrade: ['to', 'force', 'dry-run', 'wait', 'no-wait'],
-  rollback: ['to', 'dry-run', 'wait', 'no-wait'],
+  rollback: ['to', 'force', 'dry-run', 'wait', 'no-wait'],
   prune: ['keep', 'dry-run', 'wait', 'no-wait'],
   drill: ['yes', 'dry-run', 'wait', 'no-wait'],
   history: ['limit'],
@@ -114,9 +114,15 @@ function changing(parser: Argv, take: Take): Argv {
         take({ name: 'upgrade', ...node(args), ...target(args.to), force, mode: modeOf(args) });
       },
     )
-    .command('rollback [node]', 'Go back to the version before', acting, (args) => {
-      take({ name: 'rollback', ...node(args), ...target(args.to), mode: modeOf(args) });
-    })
+    .command(
+      'rollback [node]',
+      'Go back to the version before',
+      (args) => acting(args).option('force', { type: 'array', string: true, choices: ['epoch'], describe: 'Overrule' }),
+      (args) => {
+        const force = FORCES.filter((one) => args.force?.includes(one));
+        take({ name: 'rollback', ...node(args), ...target(args.to), force, mode: modeOf(args) });
+      },
+    )
     .command(
       'prune [node]',
       'Remove old versions',

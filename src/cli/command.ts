@@ -17,7 +17,13 @@ export type Command =
       readonly force: readonly Force[];
       readonly mode: Mode;
     }
-  | { readonly name: 'rollback'; readonly node?: string; readonly to?: Version; readonly mode: Mode }
+  | {
+      readonly name: 'rollback';
+      readonly node?: string;
+      readonly to?: Version;
+      readonly force: readonly Force[];
+      readonly mode: Mode;
+    }
   | { readonly name: 'prune'; readonly node?: string; readonly keep?: number; readonly mode: Mode }
   | { readonly name: 'drill'; readonly node?: string; readonly consent: 'given' | 'asked'; readonly mode: Mode }
   | { readonly name: 'config'; readonly node?: string; readonly view: 'show' | 'check' }

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { UpdaterError } from '../errors.ts';
 import type { Artifact } from '../manifest.ts';
-import { refusalOf } from '../machine/plan.ts';
+import { refusalOf, dataOf } from '../machine/plan.ts';
 import { quarantined } from '../machine/recover.ts';
 import type { NodeName } from '../release.ts';
 import { cohortOf } from '../policy/cohort.ts';
@@ -48,6 +48,7 @@ export async function planDryUpgrade(wish: Wish, target: Target, host: Host): Pr
       now: host.clock().now(),
       place: cohortOf(await readMachineId(), node),
       quarantined: quarantined(facts.ledger.records),
+      data: dataOf(current, facts.ledger),
     },
     { ...wish, kind: 'upgrade' },
   );

@@ -1,8 +1,9 @@
 /** `node-updater rollback`: back to the version that was committed before, or to one that is named. */
 import { EXIT, UpdaterError } from '../errors.ts';
 import { listStaged } from '../activation/stage.ts';
-import { committedBefore } from '../machine/plan.ts';
+import { committedBefore, dataOf, dataTooNew } from '../machine/plan.ts';
 import { findOpen } from '../machine/recover.ts';
+import { crossing } from '../policy/epoch.ts';
 import type { NodeName, Version } from '../release.ts';
 import { act, tell } from './act.ts';
 import { actOn } from './ask.ts';
@@ -15,7 +16,8 @@ import { askUnits, isDown, type Units } from './units.ts';
 export async function rollback(command: CommandOf<'rollback'>, format: Format, host: Host): Promise<Ended> {
   if (command.mode === 'dry-run') return dryRun(command, format, host);
   const target = actOn(command.node, 'rollback', host);
-  const kind = { kind: 'rollback', ...(command.to === undefined ? {} : { to: command.to }) } as const;
+  const { force, to } = command;
+  const kind = { kind: 'rollback', force, ...(to === undefined ? {} : { to }) } as const;
   const report = await act({ kind, then: command.mode }, target, format, host);
   tell(report, format, host);
   return report.exit;
@@ -26,7 +28,7 @@ async function dryRun(command: CommandOf<'rollback'>, format: Format, host: Host
   const facts = await readFacts(node, host);
   const [problem] = facts.problems;
   if (problem !== undefined) throw problem;
-  const plan = planDryRollback(facts, await listStaged(host.layout.node(node)), command.to);
+  const plan = planDryRollback(facts, await listStaged(host.layout.node(node)), command);
   const refusal = plan.ends === 'open' ? undefined : stoppedNode(node, await askUnits([node], host.run));
   if (refusal !== undefined) throw refusal;
   if (format === 'json') host.output.json(plan);
@@ -62,7 +64,7 @@ export interface DryRollback {
 export function planDryRollback(
   { links, ledger, check, node }: NodeFacts,
   staged: readonly Version[],
-  to: Version | undefined,
+  { to, force }: Pick<CommandOf<'rollback'>, 'to' | 'force'>,
 ): DryRollback {
   const refuse = (message: string): UpdaterError =>
     new UpdaterError('POLICY_NO_TARGET', message, {
@@ -81,6 +83,8 @@ export function planDryRollback(
   if (target === current) throw refuse(`${target} is what runs already`);
   if (!staged.includes(target)) throw refuse(`${target} is not staged on this host`);
   if (check?.withdrawn?.includes(target) === true) throw refuse(`${target} was withdrawn by its publisher`);
+  const backward = crossing(dataOf(current, ledger), dataOf(target, ledger)) !== undefined && !force.includes('epoch');
+  if (backward) throw dataTooNew(current, target, { settings: { node } });
   const how = `One restart; then ${target} must hold its health gate, or ${current} comes back`;
   return { ...plan, to: target, ends: 'none', how };
 }

@@ -16,6 +16,7 @@ import { parseManifest } from '../trust/manifest.ts';
 import { verifyEnvelope } from '../trust/verify.ts';
 import type { MachineContext } from './context.ts';
 import type { Ledger } from './ledger.ts';
+import { dataOf } from './plan.ts';
 import { quarantined } from './recover.ts';
 import { failureOf } from './run.ts';
 import { readCheckState, writeCheckState, type CheckState } from './state-files.ts';
@@ -100,6 +101,7 @@ async function facts(ledger: Ledger, context: MachineContext) {
     now: context.clock.now(),
     place: cohortOf(context.machineId, context.settings.node),
     quarantined: quarantined(ledger.records),
+    data: dataOf(current, ledger),
   };
 }
 

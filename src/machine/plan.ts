@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { readLinks } from '../activation/links.ts';
 import { listStaged } from '../activation/stage.ts';
 import { UpdaterError } from '../errors.ts';
-import type { Force } from '../orders.ts';
+import type { Force, Request } from '../orders.ts';
+import { crossing, type DataFormat } from '../policy/epoch.ts';
 import type { Decision, Gate } from '../policy/decide.ts';
 import type { NodeName, Version } from '../release.ts';
+import type { NodeSettings } from '../settings.ts';
 import type { MachineContext } from './context.ts';
 import type { Ledger } from './ledger.ts';
 import { readCheckState } from './state-files.ts';
@@ -32,6 +34,7 @@ export async function planUpgrade(
     to: release.version,
     artifact,
     digest: artifact.sha256,
+    data: { epoch: release.epoch, rollback: release.rollback },
     serial,
     request,
   };
@@ -59,12 +62,15 @@ function overruling(refused: readonly Gate[], version: Version | undefined, node
   return `If you want it all the same: sudo node-updater upgrade ${node} --to ${version}${flags}`;
 }
 
-const FORCE_FOR: Readonly<Partial<Record<Gate['gate'], Force>>> = { newer: 'downgrade', quarantine: 'quarantine' };
+const FORCE_FOR: Readonly<Partial<Record<Gate['gate'], Force>>> = {
+  newer: 'downgrade',
+  quarantine: 'quarantine',
+  epoch: 'epoch',
+};
 
 /** A rollback asked for by its operator: to a version named, or to the one that was committed before this one. */
 export async function planRollback(
-  to: Version | undefined,
-  request: string,
+  { id: request, to, force = [] }: Extract<Request, { kind: 'rollback' }>,
   ledger: Ledger,
   context: MachineContext,
 ): Promise<Transaction> {
@@ -78,7 +84,28 @@ export async function planRollback(
   if (!staged.includes(target)) throw noTarget(`${target} is not staged on this host`, context);
   const known = await readCheckState(layout);
   if (known?.withdrawn?.includes(target) === true) throw noTarget(`${target} was withdrawn by its publisher`, context);
+  const backward = crossing(dataOf(current, ledger), dataOf(target, ledger)) !== undefined && !force.includes('epoch');
+  if (backward) throw dataTooNew(current, target, context);
   return { id: randomUUID(), action: 'rollback', from: current, to: target, request };
+}
+
+/** What the release of a version said of its data when it was taken here. */
+export function dataOf(version: Version | undefined, ledger: Pick<Ledger, 'records'>): DataFormat | undefined {
+  const taken = ledger.records.flatMap(({ entry }) => (entry.kind === 'opened' ? [entry.transaction] : []));
+  return taken.findLast(({ to, data }) => to === version && data !== undefined)?.data;
+}
+
+export function dataTooNew(
+  current: Version,
+  target: Version,
+  { settings }: { readonly settings: Pick<NodeSettings, 'node'> },
+): UpdaterError {
+  const message = `${current} has moved the data to a format that ${target} is not said to understand`;
+  return new UpdaterError('POLICY_EPOCH', message, {
+    remedy:
+      `Ask the publisher how to go back. With the data of then in its place, or if you know better: ` +
+      `sudo node-updater rollback ${settings.node} --to ${target} --force epoch`,
+  });
 }
 
 /** The version that `current` replaced when it was committed. */

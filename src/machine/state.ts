@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../errors.ts';
 import type { Artifact } from '../manifest.ts';
 import type { Force } from '../orders.ts';
+import type { DataFormat } from '../policy/epoch.ts';
 import type { Digest, Version } from '../release.ts';
 
 /** What a transaction is doing. Each working state has exactly one step of the same name (machine/steps.ts). */
@@ -70,6 +71,8 @@ export interface Transaction {
   /** SHA-256 of the archive that `to` is unpacked from. */
   readonly digest?: Digest;
   readonly serial?: number;
+  /** What the release says of its data; absent for a rollback, and in ledgers that are older than this. */
+  readonly data?: DataFormat;
   /** What its operator overruled. */
   readonly forced?: readonly Force[];
   /** The request that asked for it, if one did. */

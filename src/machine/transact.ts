@@ -47,7 +47,7 @@ async function serve(request: Request, ledger: Ledger, context: MachineContext):
     case 'prune':
       return answer(request, EXIT.done, describePruned(await prune(request.keep, ledger, context)), ledger);
     case 'rollback':
-      return runTransaction(await planRollback(request.to, request.id, ledger, context), ledger, context);
+      return runTransaction(await planRollback(request, ledger, context), ledger, context);
     case 'check':
     case 'run':
     case 'upgrade':

@@ -4,6 +4,7 @@ import type { Force } from '../orders.ts';
 import type { Version } from '../release.ts';
 import { compareVersions } from '../version.ts';
 import { inRollout } from './cohort.ts';
+import { crossing, type DataFormat } from './epoch.ts';
 
 export interface Facts {
   /** The committed version; undefined before the first installation. */
@@ -16,6 +17,8 @@ export interface Facts {
   readonly place: Buffer;
   /** Versions that may not come again by themselves, with the reason. */
   readonly quarantined: ReadonlyMap<Version, QuarantineReason>;
+  /** What is known of the data that the committed version leaves. */
+  readonly data: DataFormat | undefined;
 }
 
 export interface QuarantineReason {
@@ -33,7 +36,7 @@ export interface Wish {
 
 /** One line of `why`. `opens`: when a gate that blocks will pass by itself, in milliseconds since the epoch. */
 export interface Gate {
-  readonly gate: 'offered' | 'newer' | 'platform' | 'not-before' | 'rollout' | 'quarantine';
+  readonly gate: 'offered' | 'newer' | 'platform' | 'not-before' | 'rollout' | 'quarantine' | 'epoch';
   readonly passed: boolean;
   readonly message: string;
   readonly opens?: number;
@@ -66,6 +69,7 @@ export function decide(manifest: Manifest, facts: Facts, wish: Wish): Decision {
     gateNotBefore(release, facts, wish),
     gateRollout(manifest, release, facts, wish),
     gateQuarantine(release, facts, wish),
+    gateEpoch(release, facts, wish),
   ];
   const install = gates.every((gate) => gate.passed);
   return { gates, release, artifact, install, refused: refusing(gates, version, facts, wish) };
@@ -82,7 +86,7 @@ function refusing(gates: readonly Gate[], version: Version, facts: Facts, wish: 
   return blocking.every(({ gate }) => LASTING.includes(gate)) ? blocking : [];
 }
 
-const LASTING: readonly Gate['gate'][] = ['platform', 'quarantine'];
+const LASTING: readonly Gate['gate'][] = ['platform', 'quarantine', 'epoch'];
 
 /**
  * What is suggested. A node below the minimum that the rollout has not reached goes to the minimum first, as the Storj
@@ -175,6 +179,23 @@ function gateQuarantine(release: Release, facts: Facts, wish: Wish): Gate {
   }
   return quarantineGate(release.version, entry);
 }
+
+/** The fallback puts back the binary alone: where the data would not fit it any more, a person decides. */
+function gateEpoch(release: Release, { data }: Facts, wish: Wish): Gate {
+  const step = crossing(data, release);
+  if (step === undefined || data === undefined) {
+    return { gate: 'epoch', passed: true, message: 'it can be put back on the data as it will be' };
+  }
+  const message = `it moves the data from epoch ${data.epoch} to ${release.epoch}, and ${CONSEQUENCE[step]}`;
+  return wish.force.includes('epoch')
+    ? { gate: 'epoch', passed: true, message: `${message}; asked for all the same` }
+    : { gate: 'epoch', passed: false, message };
+}
+
+const CONSEQUENCE = {
+  forward: 'the version before could not run on it again',
+  back: 'the publisher does not say that it can run on it',
+} as const;
 
 /** For who only knows whether a version is in quarantine. */
 export function quarantineGate(version: Version, entry: QuarantineReason | undefined): Gate {

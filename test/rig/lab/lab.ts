@@ -7,6 +7,7 @@ import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Entry, LedgerRecord } from '../../../src/machine/record.ts';
 import type { Outcome } from '../../../src/machine/state.ts';
+import type { DataFormat } from '../../../src/policy/epoch.ts';
 import type { Container, Result } from '../container/container.ts';
 import { bootInstalled } from '../container/installed.ts';
 import { makePublisher, type Publisher } from '../publisher.ts';
@@ -23,7 +24,7 @@ export interface Lab extends AsyncDisposable {
   readonly host: Container;
   readonly publisher: Publisher;
   /** Publishes a version of the daemon that behaves so. */
-  publish(version: string, behaviour?: Behaviour): Promise<void>;
+  publish(version: string, behaviour?: Behaviour, data?: DataFormat): Promise<void>;
   /** Writes the node's configuration; `changes` replaces lines by key (`soak = "1s"`) or adds tables at the end. */
   configure(changes?: Changes, node?: Node): Promise<void>;
   /** `node-updater …`, whatever its status. */
@@ -93,9 +94,9 @@ function labOn(host: Container, publisher: Publisher): Lab {
     publisher,
     ledger,
     lastEnd: async (node) => (await ends(node)).at(-1),
-    async publish(version, behaviour = 'good') {
+    async publish(version, behaviour = 'good', data = { epoch: 0, rollback: 'safe' }) {
       const tree = await makeTree(join(publisher.root, 'trees', version), version, behaviour);
-      await publisher.publish({ tree, version, libc: 'gnu', format: 'tar', binary: 'bin/demod' });
+      await publisher.publish({ tree, version, libc: 'gnu', format: 'tar', binary: 'bin/demod', ...data });
       await mkdir(host.path(SITE), { recursive: true });
       await cp(publisher.site, host.path(SITE), { recursive: true, force: true });
     },

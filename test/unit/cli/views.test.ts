@@ -63,7 +63,7 @@ describe('rollback --dry-run', () => {
   });
 
   it('names the version that was committed before', () => {
-    expect(planDryRollback(facts(STORY), [v('1.0.0'), v('2.0.0')], undefined)).toMatchObject({
+    expect(planDryRollback(facts(STORY), [v('1.0.0'), v('2.0.0')], { force: [] })).toMatchObject({
       from: '2.0.0',
       to: '1.0.0',
     });
@@ -85,7 +85,8 @@ describe('rollback --dry-run', () => {
       links: { current: v(current), fallback: undefined },
       check: { ...CHECK, withdrawn: withdrawn.map(v) },
     });
-    const plan = () => planDryRollback(one, [v('1.0.0'), v('2.0.0')], to === undefined ? undefined : v(to));
+    const plan = () =>
+      planDryRollback(one, [v('1.0.0'), v('2.0.0')], { force: [], ...(to === undefined ? {} : { to: v(to) }) });
     expect(plan).toThrow(expect.objectContaining({ code: 'POLICY_NO_TARGET' }));
   });
 });

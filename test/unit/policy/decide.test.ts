@@ -60,6 +60,7 @@ const facts: Facts = {
   now,
   place: cohortOf('machine', node),
   quarantined: new Map(),
+  data: undefined,
 };
 
 function blocked(offer: Manifest, change: Partial<Facts> = {}, wish: Wish = { force: [] }): string | undefined {
@@ -77,6 +78,7 @@ describe('#decide', () => {
       'not-before',
       'rollout',
       'quarantine',
+      'epoch',
     ]);
   });
 
