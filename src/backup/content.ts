@@ -10,8 +10,7 @@ export async function writeDigests(listing: string, root: Raw, digests: string, 
   const hash = createHash('sha256');
   for await (const { path, type, sameAs } of readListing(listing)) {
     if (type !== 'file' || sameAs !== '') continue;
-    beat();
-    const line = `${JSON.stringify([path, await sha256OfFile(below(root, path))])}\n`;
+    const line = `${JSON.stringify([path, await sha256OfFile(below(root, path), beat)])}\n`;
     hash.update(line);
     await file.appendFile(line);
   }
@@ -30,8 +29,7 @@ export async function firstDamage(
   for await (const text of file.readLines({ autoClose: false })) {
     const [path, wanted] = JSON.parse(text) as readonly [Raw, string];
     if (left(path)) continue;
-    beat();
-    if ((await sha256OfFile(below(root, path))) !== wanted) {
+    if ((await sha256OfFile(below(root, path), beat)) !== wanted) {
       return { path: textOf(path), what: 'has another content' };
     }
   }

@@ -10,7 +10,7 @@
 import { mkdir, type FileHandle } from 'node:fs/promises';
 import { UpdaterError } from '../errors.ts';
 import type { Run } from '../host/ports.ts';
-import { openDirectory, parentOf, textOf, type Raw } from './paths.ts';
+import { numbered, openDirectory, parentOf, textOf, type Raw } from './paths.ts';
 import { nullSeparated, tool, toolError } from './tool.ts';
 
 export type Method = 'snapshot' | 'reflink' | 'copy';
@@ -53,7 +53,7 @@ export async function copyListed(job: CopyJob, paths: readonly Raw[], run: Run):
     await copyBy(flags, job, run);
     return;
   }
-  await mkdir(`/proc/self/fd/${into.fd}/${name}`, { mode: 0o700 });
+  await mkdir(numbered(into, name), { mode: 0o700 });
   await addListed(job, paths, run);
 }
 

@@ -10,7 +10,7 @@ import type { Version } from '../release.ts';
 import type { BackupContext } from './context.ts';
 import { cloneTree, copyListed, removeOurs, snapshotTree, type CopyJob, type Method } from './copy.ts';
 import { firstDifference, readListing, writeListing, type Comparison, type Listed } from './listing.ts';
-import { openDirectory, rawOf, type Raw } from './paths.ts';
+import { openDirectory, rawOf, realOf, type Raw } from './paths.ts';
 import { backupId, listBackups, RECORD, type BackupRecord, type RecordedPath } from './record.ts';
 import { removeBackup, sweepPartial } from './remove.ts';
 import { requireSpace, secondsFor, timeoutFor } from './space.ts';
@@ -48,9 +48,9 @@ async function prepare(context: BackupContext) {
  * Throws BACKUP_REFUSED, BACKUP_CHANGED when somebody wrote meanwhile, DISK_*; then nothing is left of it.
  */
 export async function createBackup(occasion: Occasion, context: BackupContext): Promise<BackupRecord> {
-  const { settings, files, clock, run, log } = context;
+  const { settings, files, clock, run, log, heartbeat } = context;
   const started = clock.monotonic();
-  await sweepPartial(settings.directory, run);
+  await heartbeat.during(sweepPartial(settings.directory, run));
   const { measured } = await prepare(context);
   const id = backupId(clock.now(), randomBytes(4).toString('hex'));
   const partial = `${settings.directory}/.${id}.partial`;
@@ -65,7 +65,7 @@ export async function createBackup(occasion: Occasion, context: BackupContext): 
     await files.rename(partial, `${settings.directory}/${id}`);
     return record;
   } catch (error) {
-    await removeBackup(partial, run).catch((second: unknown) => {
+    await heartbeat.during(removeBackup(partial, run)).catch((second: unknown) => {
       log.warn(`${partial} could not be removed: ${String(second)}`);
     });
     throw error;
@@ -100,7 +100,7 @@ function recordOf(
 async function backUp(one: Measured, at: number, partial: string, context: BackupContext): Promise<RecordedPath> {
   const { heartbeat, log } = context;
   heartbeat.status(`Backing up ${one.path}`);
-  await using into = await openDirectory(rawOf(partial));
+  await using into = await openDirectory(await realOf(rawOf(partial)));
   const job: CopyJob = {
     source: one.real,
     kind: one.kind,
@@ -134,7 +134,7 @@ async function byMethod(
   const listed = await writeListing(place.listing, seen, (path) => omitted.push(path));
   const method = await carryOver(one, place, entries, omitted, context);
   await compare(one, place.listing, walk(one.real, one.rules), 'with-ctime');
-  await compare(one, place.listing, walk(place.copy, { excluded: () => false }), 'copy');
+  await compare(one, place.listing, walk(place.copy, { ...one.rules, excluded: () => false }), 'copy');
   return { method, listed };
 }
 

@@ -9,7 +9,19 @@ import type { RestoreTarget } from './journal.ts';
 import { firstDifference, readListing, type ListedEntry } from './listing.ts';
 import { canClone, isSubvolume } from './method.ts';
 import { isThere, placesFor, planMoves, staying, type Present } from './moves.ts';
-import { ancestorsOf, below, bytesOf, openDirectory, parentOf, rawOf, textOf, type Raw } from './paths.ts';
+import {
+  ancestorsOf,
+  below,
+  bytesOf,
+  nameOf,
+  numbered,
+  openDirectory,
+  parentOf,
+  rawOf,
+  realOf,
+  textOf,
+  type Raw,
+} from './paths.ts';
 import type { BackupRecord } from './record.ts';
 import { damage, placeOf, requireContent, requireListing, rulesInside } from './seal.ts';
 import { requireRestoreSpace, spaceFor, timeoutFor } from './space.ts';
@@ -42,13 +54,16 @@ export async function layBeside(
   await requireListing(record, at, context);
   const path = record.paths[at]?.path ?? '';
   heartbeat.status(`Restoring ${path}`);
-  const { present, signing } = await lookAtPresent(await realPlace(path), rules);
+  const { present, signing } = await lookAtPresent(await realPlace(path), rules, () => {
+    heartbeat.beat();
+  });
   await requireSigning(placeOf(record, at, settings.directory).listing, signing, rules, path);
   await requireRestoreSpace([roomFor(record, at, present)]);
   const { work } = placesFor(present, restore);
   await sweepWorks(work, restore, run);
   works.push(work);
-  await mkdir(bytesOf(work), { mode: 0o700 });
+  await using parent = await openDirectory(parentOf(work));
+  await mkdir(bytesOf(numbered(parent, nameOf(work))), { mode: 0o700 });
   await using into = await openDirectory(work);
   await layTree({ record, at, into, work, rules }, context);
   await keepLooks(staying(present), work, into, context);
@@ -86,14 +101,14 @@ function roomFor(record: BackupRecord, at: number, { path }: Present) {
   return { what, at: parentOf(path) || '/', ...spaceFor({ method, bytes, entries }) };
 }
 
-async function lookAtPresent(path: Raw, rules: Rules): Promise<{ present: Present; signing: Raw[] }> {
+async function lookAtPresent(path: Raw, rules: Rules, beat: () => void): Promise<{ present: Present; signing: Raw[] }> {
   const { here, mounts } = await mountsBelow(path);
   const keeps: Raw[] = [];
   const boundaries: Raw[] = [];
   const signing: Raw[] = [];
   const there = (await isThere(path)) ? 'there' : 'missing';
   if (there === 'there') {
-    for await (const step of walk(path, { excluded: rules.keeps, mounts })) {
+    for await (const step of walk(path, { excluded: rules.keeps, mounts, beat })) {
       if (step.kind === 'entry') {
         if (step.entry.path !== '' && within(rules.never)(step.entry.path)) signing.push(step.entry.path);
       } else if (step.why === 'boundary') boundaries.push(step.path);
@@ -137,12 +152,15 @@ async function layTree({ record, at, into, work, rules }: Laying, context: Backu
   const inside = rulesInside(record, at, isLeft);
   const { kind = 'directory', bytes = 0, entries = 0 } = record.paths[at] ?? {};
   const timeout = timeoutFor({ bytes, entries });
-  const job: CopyJob = { source: root, kind, into, name: 'tree', timeout };
+  const job: CopyJob = { source: await realOf(root), kind, into, name: 'tree', timeout };
   await layCopy(job, inside, work, context);
-  const tree = `/proc/self/fd/${into.fd}/tree`;
+  const beat = (): void => {
+    context.heartbeat.beat();
+  };
+  const tree = numbered(into, 'tree');
   const left = within(isLeft);
   const wanted = without(readListing(listing), left);
-  const difference = await firstDifference(wanted, walk(tree, { excluded: () => false }), 'copy');
+  const difference = await firstDifference(wanted, walk(tree, { excluded: () => false, beat }), 'copy');
   if (difference !== undefined) throw damage(record, at, difference);
   await requireContent(record, at, tree, left, context);
 }
@@ -197,7 +215,7 @@ async function carryOver(
   { run, heartbeat }: BackupContext,
 ): Promise<void> {
   if (there === 'missing') return;
-  const tree = `/proc/self/fd/${into.fd}/tree`;
+  const tree = numbered(into, 'tree');
   const wanted = new Set<Raw>();
   for (const parent of [...signing, ...keeps].flatMap(ancestorsOf)) {
     if (!(await isThere(below(tree, parent)))) wanted.add(parent);

@@ -78,11 +78,12 @@ export async function* readListing(path: string): AsyncGenerator<ListedEntry> {
   }
 }
 
-export async function sha256OfFile(path: Raw): Promise<string> {
+export async function sha256OfFile(path: Raw, beat: () => void = () => undefined): Promise<string> {
   await using file = await open(bytesOf(path), 'r');
   const hash = createHash('sha256');
   for await (const chunk of file.createReadStream({ highWaterMark: 1024 * 1024, autoClose: false })) {
     hash.update(chunk as Buffer);
+    beat();
   }
   return hash.digest('hex');
 }

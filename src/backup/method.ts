@@ -4,7 +4,7 @@ import { errnoOf, UpdaterError } from '../errors.ts';
 import type { Run } from '../host/ports.ts';
 import type { BackupSettings } from '../settings.ts';
 import { removeOurs, type Method } from './copy.ts';
-import { bytesOf, openDirectory, rawOf, type Raw } from './paths.ts';
+import { bytesOf, openDirectory, rawOf, realOf, type Raw } from './paths.ts';
 
 /** statfs(2) */
 const BTRFS = 0x9123683e;
@@ -61,7 +61,7 @@ const PROBE = '.clone-probe';
 export async function canClone(sample: Raw, directory: string, run: Run): Promise<boolean> {
   await using from = await openSample(sample);
   if (from === undefined) return false;
-  await using into = await openDirectory(rawOf(directory));
+  await using into = await openDirectory(await realOf(rawOf(directory)));
   await removeOurs(rawOf(`${directory}/${PROBE}`), run);
   const command = ['cp', '--reflink=always', '--', '/proc/self/fd/3', `/proc/self/fd/4/${PROBE}`];
   const { status } = await run(command, { timeout: 60_000, descriptors: [from.fd, into.fd] });

@@ -6,7 +6,7 @@
 import { lstat, readdir, rename } from 'node:fs/promises';
 import { errnoOf, UpdaterError } from '../errors.ts';
 import type { Move, RestoreTarget } from './journal.ts';
-import { ancestorsOf, below, bytesOf, parentOf, textOf, type Raw } from './paths.ts';
+import { ancestorsOf, below, bytesOf, nameOf, numbered, openDirectory, parentOf, textOf, type Raw } from './paths.ts';
 import { OURS } from './walk.ts';
 
 export interface Present {
@@ -30,7 +30,7 @@ export function placesFor({ path, ...present }: Present, restore: string): Pick<
   if (staying(present).length > 0) {
     return { work: `${path}/${OURS}restore-${restore}`, before: `${path}/${OURS}before-${restore}` };
   }
-  const name = path.slice(path.lastIndexOf('/') + 1);
+  const name = nameOf(path);
   return { work: `${parentOf(path)}/${OURS}restore-${restore}.${name}`, before: `${path}.before-${restore}` };
 }
 
@@ -82,9 +82,12 @@ export async function moveIn({ from, to }: Move): Promise<void> {
   await move(from, to);
 }
 
+/** By way of open directories: a directory above that the node's user swaps for a link would lead us elsewhere. */
 async function move(from: Raw, to: Raw): Promise<void> {
   try {
-    await rename(bytesOf(from), bytesOf(to));
+    await using origin = await openDirectory(parentOf(from));
+    await using goal = await openDirectory(parentOf(to));
+    await rename(bytesOf(numbered(origin, nameOf(from))), bytesOf(numbered(goal, nameOf(to))));
   } catch (error) {
     throw new UpdaterError('BACKUP_RESTORE', `${textOf(from)} cannot be renamed to ${textOf(to)}`, {
       remedy:

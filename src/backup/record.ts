@@ -27,7 +27,7 @@ const path = z.object({
 
 const schema = z.object({
   schema: z.literal(1),
-  id: z.string().regex(/^\d{8}T\d{6}Z-[0-9a-f]{8}$/),
+  id: z.string().regex(/^\d{8}T\d{9}Z-[0-9a-f]{8}$/),
   node: z.string().transform((text, context): NodeName => parseNodeName(text) ?? invalid(context)),
   /** RFC 3339 in UTC. */
   at: z.iso.datetime(),
@@ -59,7 +59,7 @@ function invalid(context: z.RefinementCtx): never {
 
 /** Sorts by time as text. `random`: 8 hexadecimal digits. */
 export function backupId(now: number, random: string): string {
-  return `${new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, '')}-${random}`;
+  return `${new Date(now).toISOString().replaceAll(/[-:.]/g, '')}-${random}`;
 }
 
 export interface Listed {

@@ -33,7 +33,7 @@ export interface Pruned {
 
 /** Removes what retention.ts says. Renamed first: a backup that is half removed has no name of a backup. */
 export async function pruneBackups(needed: readonly string[], context: BackupContext): Promise<Pruned> {
-  const { settings, clock, files, log, run } = context;
+  const { settings, clock, files, log, run, heartbeat } = context;
   const { directory } = settings;
   const { backups } = await listBackups(directory);
   const removed: string[] = [];
@@ -42,13 +42,12 @@ export async function pruneBackups(needed: readonly string[], context: BackupCon
     try {
       const going = `${directory}/.${id}.removed`;
       await files.rename(`${directory}/${id}`, going);
-      await removeBackup(going, run);
+      await heartbeat.during(removeBackup(going, run));
       removed.push(id);
     } catch (error) {
       if (!(error instanceof UpdaterError)) throw error;
       warnings.push(`${id} could not be removed: ${error.message}`);
     }
-    context.heartbeat.beat();
   }
   for (const warning of warnings) log.warn(warning);
   return { removed, warnings };

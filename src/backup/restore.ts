@@ -14,7 +14,7 @@ import { addListed, removeOurs } from './copy.ts';
 import { readJournals, removeJournal, writeJournal, type Journal, type RestoreTarget } from './journal.ts';
 import { layBeside, restorable } from './lay.ts';
 import { isThere, moveAway, moveIn } from './moves.ts';
-import { below, bytesOf, openDirectory, parentOf, textOf, type Raw } from './paths.ts';
+import { below, bytesOf, nameOf, numbered, openDirectory, parentOf, textOf, type Raw } from './paths.ts';
 import { readRecord } from './record.ts';
 
 export interface Restored {
@@ -82,7 +82,7 @@ async function swap(journal: Journal, context: BackupContext): Promise<Journal> 
   for (const { back } of targets) for (const move of back) await moveIn(move);
   for (const target of targets) await dressStaying(target, context);
   await flush(targets, context);
-  for (const { work } of targets) await removeOurs(work, context.run);
+  for (const { work } of targets) await context.heartbeat.during(removeOurs(work, context.run));
   const done: Journal = { ...journal, state: 'done' };
   await writeJournal(done, context);
   return done;
@@ -95,7 +95,8 @@ async function prepareBefore({ stay, before }: RestoreTarget): Promise<void> {
 
 async function makeIfMissing(path: Raw): Promise<void> {
   try {
-    await mkdir(bytesOf(path), { mode: 0o700 });
+    await using parent = await openDirectory(parentOf(path));
+    await mkdir(bytesOf(numbered(parent, nameOf(path))), { mode: 0o700 });
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error;
   }

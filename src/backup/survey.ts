@@ -6,7 +6,7 @@ import type { Method } from './copy.ts';
 import { matcher, SIGNING_STATE, type Matcher } from './glob.ts';
 import { count, noTotals, type Totals } from './listing.ts';
 import { chooseMethod } from './method.ts';
-import { below, bytesOf, rawOf, type Raw } from './paths.ts';
+import { below, rawOf, realOf, type Raw } from './paths.ts';
 import type { BackupRecord } from './record.ts';
 import { mountsBelow, walk, type Entry, type WalkRules } from './walk.ts';
 
@@ -79,7 +79,7 @@ async function surveyPath(path: string, excluded: Matcher, { heartbeat }: Backup
   if (!stats.isDirectory() && !stats.isFile()) {
     throw refused(`${path} is neither a directory nor a file`, 'Take it out of backup.paths.');
   }
-  const real = (await realpath(bytesOf(rawOf(path)), { encoding: 'buffer' })).toString('latin1');
+  const real = await realOf(rawOf(path));
   const { here, mounts } = await mountsBelow(real);
   const beat = (): void => {
     heartbeat.beat();

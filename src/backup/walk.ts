@@ -36,7 +36,7 @@ export interface WalkRules {
   readonly mounts?: ReadonlySet<Raw>;
   /** A btrfs snapshot shows a subvolume of its origin as an empty directory of inode 2. */
   readonly inSnapshot?: 'in-snapshot';
-  /** Called for each directory: the heartbeat of whoever walks. */
+  /** The heartbeat of whoever walks: called for each step. */
   readonly beat?: () => void;
 }
 
@@ -54,6 +54,7 @@ export async function* walk(root: Raw, rules: WalkRules): AsyncGenerator<Step> {
   const top = await statsOf(root);
   const pending: Raw[] = [''];
   for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
+    rules.beat?.();
     const stats = path === '' ? top : await statsOf(below(root, path));
     const why = path === '' ? undefined : omission(path, stats, top.dev, rules);
     if (why !== undefined) {
@@ -61,10 +62,7 @@ export async function* walk(root: Raw, rules: WalkRules): AsyncGenerator<Step> {
       continue;
     }
     yield { kind: 'entry', entry: await entryOf(root, path, stats, names) };
-    if (stats.isDirectory()) {
-      rules.beat?.();
-      pending.push(...(await childrenOf(root, path)).reverse());
-    }
+    if (stats.isDirectory()) pending.push(...(await childrenOf(root, path)).reverse());
   }
 }
 

@@ -6,7 +6,7 @@ import type { CommandOf, Mode } from './command.ts';
 
 export const BACKUP_ACTIONS = ['create', 'list', 'verify', 'restore'] as const;
 
-const ID = /^\d{8}T\d{6}Z-/;
+const ID = /^\d{8}T\d{9}Z-/;
 
 export function backupCommand(
   parser: Argv,

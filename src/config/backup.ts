@@ -22,8 +22,7 @@ export function backupSettings(
       message,
     }),
   );
-  const unfit = NO_DATA.find((place) => overlap(directory, place) !== undefined);
-  if (unfit !== undefined && !overlaps(directory, layout.backups)) {
+  if (directory !== layout.backups && NO_DATA.some((place) => overlaps(directory, place))) {
     complaints.push({ path: ['backup', 'directory'], message: `is no place for backups: ${directory}.` });
   }
   const settings: BackupSettings = {
@@ -40,15 +39,15 @@ export function backupSettings(
 }
 
 function wrongPath(path: string, directory: string, { home, state }: NodeLayout): string[] {
-  const unfit = NO_DATA.find((place) => overlap(path, place) !== undefined);
-  if (unfit !== undefined) return [`holds no data of a node: ${path}.`];
   const forbidden = [
     { place: home, what: 'the versions of the node' },
     { place: directory, what: 'the backups themselves' },
     { place: state, what: 'the state of the updater' },
   ];
   const found = forbidden.find(({ place }) => overlaps(path, place));
-  if (found === undefined) return [];
+  if (found === undefined) {
+    return NO_DATA.some((place) => overlaps(path, place)) ? [`holds no data of a node: ${path}.`] : [];
+  }
   const how = overlap(path, found.place) === 'within' ? 'lies within' : 'holds';
   return [`names ${path}, which ${how} ${found.place}: ${found.what}.`];
 }

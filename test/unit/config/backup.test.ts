@@ -42,7 +42,6 @@ describe('[backup]', () => {
     ['paths = "srv"', 'paths'],
     ['paths = "/"', 'paths'],
     ['paths = []', 'paths'],
-    ['paths = "/opt/workerd/data"', 'paths'],
     ['paths = "/tmp/x"', 'paths'],
     ['paths = "/run/workerd"', 'paths'],
     ['paths = "/var"', 'paths'],
@@ -58,6 +57,18 @@ describe('[backup]', () => {
     ['paths = "/srv/a"\nmethod = "tar"', 'method'],
   ])('refuses %j, and names the line and the key', (table, key) => {
     expect(problemsWith(table)).toEqual([expect.stringMatching(new RegExp(`^/${FILE}:\\d+: backup\\.${key} \\S`))]);
+  });
+
+  it('refuses to back up, or put back, what is our own', () => {
+    using host = configHost();
+    const paths = ['opt/workerd/data', 'opt', 'var/lib/node-updater', 'var/lib/node-updater/workerd/backups/x'];
+    host.write(FILE, `${MINIMAL}[backup]\npaths = ${JSON.stringify(paths.map((path) => `${host.root}/${path}`))}\n`);
+    expect(host.problems()).toEqual([
+      `/${FILE}:7: backup.paths names /opt/workerd/data, which lies within /opt/workerd: the versions of the node.`,
+      `/${FILE}:7: backup.paths names /opt, which holds /opt/workerd: the versions of the node.`,
+      expect.stringContaining('which holds /var/lib/node-updater/workerd/backups: the backups themselves.'),
+      expect.stringContaining('which lies within /var/lib/node-updater/workerd/backups: the backups themselves.'),
+    ]);
   });
 
   it('refuses data that another node backs up as well', () => {
