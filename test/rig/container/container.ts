@@ -12,9 +12,10 @@ import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { makeMachine, type Machine } from './machine.ts';
+import { makeMachine, type Machine, type Outside } from './machine.ts';
 import { failure, lineOf, mustRun, run, start, type Result } from './process.ts';
 
+export type { Outside } from './machine.ts';
 export type { Result } from './process.ts';
 
 export interface BootOptions {
@@ -25,6 +26,8 @@ export interface BootOptions {
   readonly storage?: 'memory' | 'disk';
   /** Read-only layers above the root file system, topmost first; installed.ts makes one. */
   readonly layers?: readonly string[];
+  /** Called before the first boot: what it mounts below `root` is there for the container. */
+  readonly prepare?: (outside: Outside) => Promise<void>;
 }
 
 export interface CommandOptions {
@@ -76,6 +79,8 @@ export interface Container extends AsyncDisposable {
   path(path: string): string;
   /** Where, on this machine, all that the container has changed is: to make a layer of it. */
   readonly changes: string;
+  /** To mount something below `root` for the next boot, while the container is down. */
+  readonly outside: Outside;
 }
 
 const TIMEOUT = 60;
@@ -86,6 +91,7 @@ export async function bootContainer(options: BootOptions = {}): Promise<Containe
   try {
     await writeFile(`${machine.root}/etc/machine-id`, `${randomBytes(16).toString('hex')}\n`);
     await writeFile(`${machine.root}/etc/hostname`, `${machine.name}\n`);
+    await options.prepare?.(machine.outside);
     await container.boot();
     return container;
   } catch (error) {
@@ -119,6 +125,7 @@ function containerOn(machine: Machine): Container {
   return {
     name: machine.name,
     changes: machine.changes,
+    outside: machine.outside,
     path: (path) => machine.root + path,
     run: runInside,
     sh,

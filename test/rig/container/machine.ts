@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ended, isUp, start } from './process.ts';
+import { ended, isUp, mustRun, start } from './process.ts';
 
 export interface Machine {
   readonly name: string;
@@ -14,6 +14,7 @@ export interface Machine {
   readonly root: string;
   /** Where all that the container changed is on this machine. */
   readonly changes: string;
+  readonly outside: Outside;
   /** Starts PID 1; rejects when it is up already. */
   start(): Promise<void>;
   /** The pid, on this machine, of the container's PID 1. Throws while the container is down. */
@@ -27,12 +28,21 @@ export interface Machine {
   dispose(): Promise<void>;
 }
 
+/** This machine as its keeper sees it, with the mounts that the container's / is made of. */
+export interface Outside {
+  /** What `Machine.root` is there. */
+  readonly root: string;
+  /** Runs a program there to its end; throws when its status is not 0. Its standard output. */
+  run(command: readonly string[]): Promise<string>;
+}
+
 export async function makeMachine(storage: 'memory' | 'disk', layers: readonly string[]): Promise<Machine> {
   const name = `rig-${randomBytes(4).toString('hex')}`;
   const work = await mkdtemp(join(storage === 'disk' ? '/var/tmp' : tmpdir(), `${name}-`));
   const { keeper, groups } = await startKeeper(name, work, storage, layers);
   // The keeper's mounts are seen by nobody else; this is the way to them.
   const inside = `/proc/${String(keeper.pid)}/root${work}`;
+  const enter = ['nsenter', '--target', String(keeper.pid), '--mount', '--'];
   let nspawn: ChildProcess | undefined;
   let leader: number | undefined;
   const kill = async (): Promise<void> => {
@@ -45,16 +55,14 @@ export async function makeMachine(storage: 'memory' | 'disk', layers: readonly s
     name,
     root: `${inside}/merged`,
     changes: `${inside}/upper`,
+    outside: { root: `${work}/merged`, run: (command) => mustRun([...enter, ...command]) },
     start: async () => {
       if (nspawn !== undefined && isUp(nspawn)) throw new Error(`${name} is up already`);
       leader = undefined;
-      nspawn = start(
-        [
-          ...['nsenter', '--target', String(keeper.pid), '--mount', '--'],
-          ...[join(import.meta.dirname, 'start-systemd'), name, work, ...groups],
-        ],
-        { stdio: ['ignore', 'inherit', 'inherit'], detached: true },
-      );
+      nspawn = start([...enter, join(import.meta.dirname, 'start-systemd'), name, work, ...groups], {
+        stdio: ['ignore', 'inherit', 'inherit'],
+        detached: true,
+      });
       leader = await findLeader(nspawn, `${inside}/console`);
     },
     leader: () => {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Entry, LedgerRecord } from '../../../src/machine/record.ts';
 import type { Outcome } from '../../../src/machine/state.ts';
 import type { DataFormat } from '../../../src/policy/epoch.ts';
-import type { Container, Result } from '../container/container.ts';
+import type { BootOptions, Container, Result } from '../container/container.ts';
 import { bootInstalled } from '../container/installed.ts';
 import { makePublisher, type Publisher } from '../publisher.ts';
 import { makeTree, type Behaviour } from './tree.ts';
@@ -59,11 +59,16 @@ export interface NodeFacts {
   readonly leftovers: string;
 }
 
-export async function makeLab(): Promise<Lab> {
+export interface LabOptions extends BootOptions {
+  /** Adds to the tree of each release. */
+  readonly fill?: (tree: string) => Promise<void>;
+}
+
+export async function makeLab({ fill, ...options }: LabOptions = {}): Promise<Lab> {
   const publisher = await makePublisher({ name: 'demo' });
-  const host = await bootInstalled();
+  const host = await bootInstalled(options);
   await setUp(host, publisher);
-  const lab = labOn(host, publisher);
+  const lab = labOn(host, publisher, fill);
   await lab.configure();
   return lab;
 }
@@ -81,7 +86,7 @@ ExecStart=/usr/lib/node-autoupdate/node /srv/static.ts ${SITE} ${PORT}
 WantedBy=multi-user.target
 `;
 
-function labOn(host: Container, publisher: Publisher): Lab {
+function labOn(host: Container, publisher: Publisher, fill: LabOptions['fill']): Lab {
   const ledger = async (node: Node = 'demo'): Promise<LedgerRecord[]> => {
     // From within: a test may have mounted something there.
     const text = (await host.run(['cat', ledgerOf(node)])).stdout;
@@ -96,6 +101,7 @@ function labOn(host: Container, publisher: Publisher): Lab {
     lastEnd: async (node) => (await ends(node)).at(-1),
     async publish(version, behaviour = 'good', data = { epoch: 0, rollback: 'safe' }) {
       const tree = await makeTree(join(publisher.root, 'trees', version), version, behaviour);
+      await fill?.(tree);
       await publisher.publish({ tree, version, libc: 'gnu', format: 'tar', binary: 'bin/demod', ...data });
       await mkdir(host.path(SITE), { recursive: true });
       await cp(publisher.site, host.path(SITE), { recursive: true, force: true });
