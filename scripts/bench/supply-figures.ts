@@ -14,6 +14,7 @@ interface Sums {
   readonly oursWithoutSync: Cost;
   readonly fetch: Cost;
   readonly supply: Cost;
+  readonly supplyWithoutSync: Cost;
   readonly peer: Cost;
   readonly peerWithSync: Cost;
 }
@@ -49,6 +50,7 @@ async function compare(release: Release, bench: Bench): Promise<Sums> {
     oursWithoutSync: [],
     fetch: [],
     supply: [],
+    supplyWithoutSync: [],
     peer: [],
     peerWithSync: [],
   };
@@ -59,7 +61,7 @@ async function compare(release: Release, bench: Bench): Promise<Sums> {
       const supply = await rooms.supply(release, durability);
       all[durability === 'durable' ? 'ours' : 'oursWithoutSync'].push(plus(fetch, supply));
       all.fetch.push(fetch);
-      if (durability === 'durable') all.supply.push(supply);
+      all[durability === 'durable' ? 'supply' : 'supplyWithoutSync'].push(supply);
       await settle(bench);
       all[durability === 'durable' ? 'peerWithSync' : 'peer'].push(await peer(release, bench, durability));
     }
@@ -69,6 +71,7 @@ async function compare(release: Release, bench: Bench): Promise<Sums> {
     oursWithoutSync: medianCost(all.oursWithoutSync),
     fetch: medianCost(all.fetch),
     supply: medianCost(all.supply),
+    supplyWithoutSync: medianCost(all.supplyWithoutSync),
     peer: medianCost(all.peer),
     peerWithSync: medianCost(all.peerWithSync),
   };
@@ -102,7 +105,7 @@ function plus(a: Cost, b: Cost): Cost {
 }
 
 function figuresOf(format: string, release: Release, sums: Sums): Figure[] {
-  const { ours, oursWithoutSync, peer, peerWithSync, fetch, supply } = sums;
+  const { ours, oursWithoutSync, peer, peerWithSync, fetch, supply, supplyWithoutSync } = sums;
   const size = `${String(Math.round(release.artifact.size / 1e6))} MB`;
   const name = `fetch + verify + unpack, 500 MB, 9,000 files, ${format} (${size})`;
   const parts = `fetch room ${shown(fetch)}, verify + stage ${shown(supply)}`;
@@ -124,6 +127,11 @@ function figuresOf(format: string, release: Release, sums: Sums): Figure[] {
       name: `  the same with sync -f after tar: wall`,
       value: ours.wall / peerWithSync.wall,
       detail: against(ours, peerWithSync),
+    },
+    {
+      name: `  what durability costs: verify + stage with it to without, wall`,
+      value: supply.wall / supplyWithoutSync.wall,
+      detail: against(supply, supplyWithoutSync),
     },
   ];
 }
