@@ -46,6 +46,8 @@ interface CompleteRecord {
 const STAGING = '.staging-';
 /** What a version is renamed to before it is removed. */
 export const REMOVED = '.removed-';
+/** The name of a version's record. */
+const RECORD = /^\.([^.].*)\.complete$/;
 const WRITABLE_BY_OTHERS = 0o022;
 
 /** Is exactly this release staged? Throws DISK_ when that cannot be seen. */
@@ -107,8 +109,12 @@ async function fill(staging: string, release: ReleaseToStage, unpack: UnpackInto
 
 /** Removes what a death left half-staged or half-removed; only one transaction of a node runs at a time. */
 export async function removeLeftovers(layout: Places, files: Files): Promise<void> {
-  for (const name of await namesIn(layout.versions)) {
-    if (name.startsWith(STAGING) || name.startsWith(REMOVED)) await files.removeTree(`${layout.versions}/${name}`);
+  const names = await namesIn(layout.versions);
+  for (const name of names) {
+    const path = `${layout.versions}/${name}`;
+    if (name.startsWith(STAGING) || name.startsWith(REMOVED)) await files.removeTree(path);
+    const recorded = RECORD.exec(name)?.[1];
+    if (recorded !== undefined && !names.includes(recorded)) await files.remove(path);
   }
 }
 

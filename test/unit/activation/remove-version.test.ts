@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isInUse, removeVersion } from '../../../src/activation/remove-version.ts';
+import { removeLeftovers } from '../../../src/activation/stage.ts';
 import { durableFiles } from '../../../src/host/files.ts';
 import { layoutAt, type NodeLayout } from '../../../src/layout.ts';
 import { parseNodeName, parseVersion, type Version } from '../../../src/release.ts';
@@ -50,5 +51,13 @@ describe('a version', () => {
     const failing = { ...files, removeTree: () => Promise.reject(new Error('the disk says no')) };
     await expect(removeVersion(old, layout, failing)).rejects.toThrow('the disk says no');
     expect(await readdir(layout.versions)).toEqual([expect.stringMatching(/^\.removed-/)]);
+  });
+
+  it('is not half there: a record whose directory a death has left out is swept, and that of a version stays [F071]', async () => {
+    for (const name of ['.2.0.0.complete', '.3.0.0-rc.1+b.complete', 'notes', '.keep'])
+      await writeFile(join(layout.versions, name), '{}');
+    await mkdir(join(layout.versions, '.removed-0123'));
+    await removeLeftovers(layout, files);
+    expect((await readdir(layout.versions)).sort()).toEqual(['.1.0.0.complete', '.keep', '1.0.0', 'notes']);
   });
 });
