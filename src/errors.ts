@@ -178,6 +178,14 @@ export function diskError(error: unknown, action: string, path: string): Updater
   return new UpdaterError('DISK_IO', message, { remedy, cause: error });
 }
 
+/** What the operating system refused on a named path, as the DISK_ error that says so; everything else stays itself. */
+export function namingDisk(error: unknown): unknown {
+  if (error instanceof UpdaterError || errnoOf(error) === undefined) return error;
+  const { path, syscall = '' } = error as NodeJS.ErrnoException;
+  const onDisk = path?.startsWith('/') === true && !/^(spawn|connect)/.test(syscall);
+  return onDisk ? diskError(error, syscall, path) : error;
+}
+
 /** Marks a place that the types say cannot be reached. */
 export function unreachable(value: never): never {
   throw new UpdaterError('INTERNAL', `unexpected value: ${JSON.stringify(value)}`, {

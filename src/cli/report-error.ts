@@ -1,10 +1,11 @@
-import { EXIT, UpdaterError, type ExitCode } from '../errors.ts';
+import { EXIT, namingDisk, UpdaterError, type ExitCode } from '../errors.ts';
 import type { Output } from './output.ts';
 
 export type Format = 'text' | 'json';
 
 /** Says what went wrong, and gives the exit code. An error that we did not foresee shows its stack. */
-export function reportError(error: unknown, format: Format, output: Output): ExitCode {
+export function reportError(thrown: unknown, format: Format, output: Output): ExitCode {
+  const error = namingDisk(thrown);
   if (!(error instanceof UpdaterError)) {
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     output.complain(stack.split('\n').map((line, at) => (at === 0 ? `node-updater: ${line}` : line)));

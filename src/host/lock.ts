@@ -8,7 +8,7 @@
  */
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { errnoOf, UpdaterError } from '../errors.ts';
+import { diskError, errnoOf, UpdaterError } from '../errors.ts';
 import type { Lock, Run } from './ports.ts';
 
 /** EX_TEMPFAIL, as our own exit code for "locked". */
@@ -24,7 +24,7 @@ export async function takeLock(path: string, holder: string, run: Run): Promise<
   const file = await openLockFile(path);
   try {
     await lock(file, path, run);
-    await leaveNote(file, `${process.pid} ${holder}`);
+    await leaveNote(file, path, `${process.pid} ${holder}`);
   } catch (error) {
     await file.close();
     throw error;
@@ -65,9 +65,13 @@ async function lock(file: FileHandle, path: string, run: Run): Promise<void> {
   });
 }
 
-async function leaveNote(file: FileHandle, note: string): Promise<void> {
-  await file.truncate(0);
-  await file.write(note, 0, 'utf8');
+async function leaveNote(file: FileHandle, path: string, note: string): Promise<void> {
+  try {
+    await file.truncate(0);
+    await file.write(note, 0, 'utf8');
+  } catch (error) {
+    throw diskError(error, 'write', path);
+  }
 }
 
 /** Empty when the holder has not signed yet. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { link, readFile, unlink, writeFile } from 'node:fs/promises';
-import { errnoOf, UpdaterError } from '../errors.ts';
+import { diskError, errnoOf, UpdaterError } from '../errors.ts';
 import type { Clock, Log } from '../host/ports.ts';
 import type { NodeLayout } from '../layout.ts';
 import type { Request, RequestKind } from '../orders.ts';
@@ -35,7 +35,7 @@ export async function takeRequest(layout: NodeLayout, clock: Clock, log: Log): P
     await unlink(layout.request);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
+    throw diskError(error, 'take', layout.request);
   }
   const request = JSON.parse(text) as Request;
   if (request.bootId === clock.bootId) return request;

@@ -1,4 +1,4 @@
-import { UpdaterError } from '../errors.ts';
+import { namingDisk, UpdaterError } from '../errors.ts';
 import type { Ledger } from './ledger.ts';
 import { isWorking, type Event, type Failure, type State, type Transaction, type Working } from './state.ts';
 import { next } from './transitions.ts';
@@ -58,7 +58,8 @@ async function attempt(step: () => Promise<Answer>): Promise<Answer> {
   }
 }
 
-export function failureOf(error: unknown): Failure {
+export function failureOf(thrown: unknown): Failure {
+  const error = namingDisk(thrown);
   if (error instanceof UpdaterError) {
     const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
     return { code: error.code, message: `${error.message}${cause}`, remedy: error.remedy };

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { errnoOf, UpdaterError } from '../errors.ts';
+import { diskError, errnoOf } from '../errors.ts';
 import type { Files } from '../host/ports.ts';
 import type { NodeLayout } from '../layout.ts';
 import type { Gate } from '../policy/decide.ts';
@@ -32,10 +32,7 @@ export async function readCheckState(layout: NodeLayout): Promise<CheckState | u
     text = await readFile(layout.checkState, 'utf8');
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
-    throw new UpdaterError('HOST_STATE', `${layout.checkState} cannot be read`, {
-      cause: error,
-      remedy: `Check the disk, or remove the file: it is only a memory of the last look.`,
-    });
+    throw diskError(error, 'read', layout.checkState);
   }
   return parse(text);
 }

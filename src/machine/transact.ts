@@ -3,7 +3,7 @@
  * settles: that is the run that the fallback starts after it has put a version back.
  */
 import { sweepLeftovers } from '../activation/sweep.ts';
-import { EXIT, UpdaterError, type ExitCode } from '../errors.ts';
+import { CODES, EXIT, UpdaterError, type ExitCode } from '../errors.ts';
 import type { Request } from '../orders.ts';
 import { describeStep } from './announce.ts';
 import { leaveCause } from './cause.ts';
@@ -164,7 +164,7 @@ async function refuse(
   context: MachineContext,
 ): Promise<ExitCode> {
   const failure = failureOf(error);
-  const exit = error instanceof UpdaterError ? error.exit : EXIT.failed;
+  const exit = CODES[failure.code].exit;
   context.log.error(`${failure.message}. ${failure.remedy}`, { code: failure.code });
   await keepCause(failure, ledger, context);
   if (request !== undefined && request.kind !== 'run') await tryToAnswer(request.id, exit, failure, ledger, context);

@@ -59,7 +59,8 @@ export async function fetchFiles(wanted: Wanted, context: FetchContext): Promise
 
 async function readReport(id: string, unit: string, job: string, context: FetchContext): Promise<FetchReport> {
   const text = await context.readSpool(context.layout.cache, REPORT, REPORT_LIMIT).catch((error: unknown) => {
-    throw died(unit, job, error);
+    // A disk that cannot be read says nothing about the room.
+    throw error instanceof UpdaterError && error.code.startsWith('DISK_') ? error : died(unit, job, error);
   });
   const report = parseReport(text.toString('utf8'));
   if (report?.id !== id) throw died(unit, job);

@@ -7,7 +7,7 @@
  */
 import { constants, open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { errnoOf, UpdaterError } from '../errors.ts';
+import { diskError, errnoOf, UpdaterError } from '../errors.ts';
 import { LIMITS } from '../manifest.ts';
 import type { TrustedKey } from '../settings.ts';
 import { readCertificates } from './certificate.ts';
@@ -58,7 +58,9 @@ async function openSafely(key: TrustedKey): Promise<FileHandle> {
     return await open(key.file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     const reasons: Readonly<Record<string, string>> = { ENOENT: 'does not exist', ELOOP: 'is a symbolic link' };
-    throw keyFile(key, reasons[errnoOf(error) ?? ''] ?? 'cannot be opened', error);
+    const reason = reasons[errnoOf(error) ?? ''];
+    // That it cannot be opened says nothing about the key.
+    throw reason === undefined ? diskError(error, 'open', key.file) : keyFile(key, reason, error);
   }
 }
 

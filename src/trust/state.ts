@@ -1,6 +1,6 @@
 /** The trust state on disk: `trust.json`, readable by all. Missing is first contact; damaged is never taken for missing. */
 import { readFile } from 'node:fs/promises';
-import { errnoOf, UpdaterError } from '../errors.ts';
+import { diskError, errnoOf, UpdaterError } from '../errors.ts';
 import type { Files } from '../host/ports.ts';
 import { parseDigest } from '../release.ts';
 import type { Digest } from '../release.ts';
@@ -15,12 +15,14 @@ export interface TrustState {
   readonly published: number;
 }
 
-/** Undefined on first contact. Throws HOST_STATE when the file is there and does not hold a trust state. */
+/** Undefined on first contact. Throws HOST_STATE when the file does not hold a trust state, DISK_ when it cannot be read. */
 export async function loadTrustState(path: string): Promise<TrustState | undefined> {
   try {
     return parseTrustState(JSON.parse(await readFile(path, 'utf8')));
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
+    const errno = errnoOf(error);
+    if (errno === 'ENOENT') return undefined;
+    if (errno !== undefined) throw diskError(error, 'read', path);
     throw new UpdaterError('HOST_STATE', `the trust state ${path} cannot be read`, {
       remedy: `Restore ${path} from a backup. Removing it makes this host believe an old manifest again: do so only if you know that the next one is the newest.`,
       cause: error,

@@ -133,10 +133,10 @@ describe('the trust state on disk', () => {
     await expect(loadTrustState(path)).rejects.toMatchObject({ code: 'HOST_STATE', cause: expect.anything() as Error });
   });
 
-  it('is an error when it cannot be read at all', async () => {
+  it('is an error of the disk when it cannot be read at all', async () => {
     await using directory = await scratch();
     const path = join(directory.path, 'trust.json');
     await mkdir(path);
-    await expect(loadTrustState(path)).rejects.toMatchObject({ code: 'HOST_STATE' });
+    await expect(loadTrustState(path)).rejects.toMatchObject({ code: 'DISK_IO' });
   });
 });
