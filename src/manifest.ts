@@ -38,6 +38,9 @@ export interface Release {
   readonly artifacts: readonly Artifact[];
 }
 
+/** What a release says of the node's data: a higher epoch is a format that older versions may not read. */
+export type DataFormat = Pick<Release, 'epoch' | 'rollback'>;
+
 export interface Artifact {
   readonly os: 'linux';
   readonly arch: 'amd64' | 'arm64';

@@ -1,7 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
-import type { Artifact } from '../manifest.ts';
+import type { Artifact, DataFormat } from '../manifest.ts';
 import type { Force } from '../orders.ts';
-import type { DataFormat } from '../policy/epoch.ts';
 import type { Digest, Version } from '../release.ts';
 
 /** What a transaction is doing. Each working state has exactly one step of the same name (machine/steps.ts). */

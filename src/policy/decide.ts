@@ -1,10 +1,10 @@
 /** What decides whether a release is taken: pure, and the only place that says no. */
-import type { Artifact, Manifest, Release } from '../manifest.ts';
+import type { Artifact, DataFormat, Manifest, Release } from '../manifest.ts';
 import type { Force } from '../orders.ts';
 import type { Version } from '../release.ts';
 import { compareVersions } from '../version.ts';
 import { inRollout } from './cohort.ts';
-import { crossing, type DataFormat } from './epoch.ts';
+import { crossing } from './epoch.ts';
 
 export interface Facts {
   /** The committed version; undefined before the first installation. */

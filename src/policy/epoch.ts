@@ -1,7 +1,5 @@
 /** Data formats: which version may meet the data of which other (promise 6). Pure. */
-import type { Release } from '../manifest.ts';
-
-export type DataFormat = Pick<Release, 'epoch' | 'rollback'>;
+import type { DataFormat } from '../manifest.ts';
 
 /**
  * Why the step between two versions may not be taken without a person: `forward` if what follows could not be undone,

@@ -7,7 +7,7 @@ import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Entry, LedgerRecord } from '../../../src/machine/record.ts';
 import type { Outcome } from '../../../src/machine/state.ts';
-import type { DataFormat } from '../../../src/policy/epoch.ts';
+import type { DataFormat } from '../../../src/manifest.ts';
 import type { BootOptions, Container, Result } from '../container/container.ts';
 import { bootInstalled } from '../container/installed.ts';
 import { makePublisher, type Publisher } from '../publisher.ts';

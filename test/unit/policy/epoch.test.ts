@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { crossing, type DataFormat } from '../../../src/policy/epoch.ts';
+import type { DataFormat } from '../../../src/manifest.ts';
+import { crossing } from '../../../src/policy/epoch.ts';
 
 const of = (epoch: number, rollback: DataFormat['rollback']): DataFormat => ({ epoch, rollback });
 const format = fc.record({
