@@ -21,6 +21,14 @@ const DAMAGES: Readonly<Record<string, string>> = {
     '/^async function appendToExisting/,/return true/ s/await file\\.sync\\(\\);//',
 };
 
+const APART = {
+  fileSystem: 'ext4',
+  placement: 'apart',
+  disksOfRecovery: 0,
+  moments: [],
+  seed: SEED,
+} as const;
+
 function damageBy(expression: string): string {
   return `files=$(grep -l '^async function appendToExisting' /usr/lib/node-autoupdate/*.mjs)
 cp "$files" /root/whole.mjs
@@ -56,6 +64,30 @@ describe.each(FILE_SYSTEMS)('a host whose power is cut, with its node on %s', (f
       expect(wrongRecoveries).toEqual([]);
       const disks = [life, ...recoveries].reduce((all, report) => all + report.disks, 0);
       expect(disks).toBeGreaterThanOrEqual(FULL ? 1000 : 40);
+    },
+    TIMEOUT,
+  );
+});
+
+describe.runIf(FULL)('a host whose power is cut, with its versions and links on a disk of their own', () => {
+  it(
+    'boots a complete committed version at every moment, whatever the other disk has kept of the ledger [F073]',
+    async () => {
+      const outcome = await cutPower({ ...APART, life: LONG_LIFE, disks: 400 });
+      tell('apart', outcome);
+      expect(outcome.life.violations).toEqual([]);
+    },
+    TIMEOUT,
+  );
+
+  it(
+    'and is found out if it does not flush the directory of its links [F073]',
+    async () => {
+      const damage = damageBy('s/await directory\\.sync\\(\\);//');
+      const outcome = await cutPower({ ...APART, life: YOUTH, disks: 200, damage });
+      tell('no directory is flushed', outcome);
+      expect(outcome.life.violations).not.toEqual([]);
+      console.log(outcome.life.violations.slice(0, 3).join('\n'));
     },
     TIMEOUT,
   );

@@ -6,10 +6,11 @@
 import { rmSync } from 'node:fs';
 import { mkdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseLedger, type LedgerText } from '../../../src/machine/ledger.ts';
 import { mustRun } from '../container/process.ts';
 import { parseLog, durableAt, type Entry } from './block-log.ts';
 import { fallbackAtBoot, type Boot } from './boot.ts';
-import { drawFrom, planCuts, type Cut } from './cuts.ts';
+import { drawFrom, planCuts, type Cut, type Draw } from './cuts.ts';
 import { linksOf, NODE, readDisk, type DiskFacts } from './disk-facts.ts';
 import { makeDisk, type Disk } from './disk.ts';
 import { FILE_SYSTEMS, type FileSystem } from './file-systems.ts';
@@ -36,6 +37,8 @@ export interface Job {
   readonly during: 'transaction' | 'recovery';
   readonly references: Readonly<Record<string, string>>;
   readonly dropIn: string;
+  /** What the ledger said in the end, where it is not on this disk: then the power is cut at each mark. */
+  readonly ledger?: string;
   /** Distinct disks. */
   readonly wanted: number;
   readonly seed: number;
@@ -64,32 +67,25 @@ async function checkLog(job: Job): Promise<Report> {
   const base = await readFile(job.base);
   const boot = await fallbackAtBoot(NODE);
   const mounted = await mountPoints(job);
-  const marks = job.marks.map((mark) => ({ ...mark, durable: durableAt(entries, mark.length) }));
   const digests = new Set<string>();
   /** By the number of durable entries: what a power cut left that lost all it could. */
   const floors = new Map<number, DiskFacts>();
   const violations: string[] = [];
   const during: Record<string, number> = {};
   for (let pass = 0; pass < PASSES && digests.size < job.wanted; pass++) {
-    const cuts = planCuts(
-      entries,
-      start,
-      job.wanted - digests.size,
-      FILE_SYSTEMS[job.fileSystem].atom,
-      drawFrom(job.seed + pass),
-    );
+    const moments = momentsOf(job, entries, start, job.wanted - digests.size, drawFrom(job.seed + pass));
     const disk = makeDisk(Buffer.from(base));
     let floor: DiskFacts | undefined;
-    for (const [cut, digest] of disksOf(disk, entries, cuts)) {
+    for (const [{ cut, mark, ledgers }, content] of disksOf(disk, entries, moments)) {
+      const digest = ledgers.length === 0 ? content : `${content} ${mark.records}`;
       if (!digests.has(digest)) {
         digests.add(digest);
-        const mark = marks.findLast(({ durable }) => durable <= cut.durable) ?? UNMARKED;
         during[mark.label] = (during[mark.label] ?? 0) + 1;
-        const said = await inspect(disk, { job, mounted, boot, floor, mark });
+        const said = await inspect(disk, { job, mounted, boot, floor, mark, ledgers });
         for (const violation of said.violations) violations.push(`${placeOf(job, cut, mark)}: ${violation}`);
         if (cut.kept.length === 0 && said.disk !== undefined) floors.set(cut.durable, said.disk);
       }
-      if (cut.kept.length === 0) floor = floors.get(cut.durable) ?? floor;
+      if (cut.kept.length === 0 && ledgers.length === 0) floor = floors.get(cut.durable) ?? floor;
     }
   }
   const flushes = entries.slice(start).filter(({ kind }) => kind === 'flush').length;
@@ -97,16 +93,17 @@ async function checkLog(job: Job): Promise<Report> {
 }
 
 /** The disk itself, once for each cut. */
-function* disksOf(disk: Disk, entries: readonly Entry[], cuts: readonly Cut[]): Generator<[Cut, string]> {
+function* disksOf(disk: Disk, entries: readonly Entry[], moments: readonly Moment[]): Generator<[Moment, string]> {
   let written = 0;
-  for (const cut of cuts) {
+  for (const moment of moments) {
+    const { cut } = moment;
     for (; written < cut.durable; written++) {
       const entry = entries[written];
       if (entry?.kind === 'write') disk.write(entry.sector, entry.data);
     }
     const back = disk.remember();
     for (const { sector, data } of cut.kept) disk.write(sector, data);
-    yield [cut, disk.digest()];
+    yield [moment, disk.digest()];
     back();
   }
 }
@@ -117,17 +114,24 @@ interface Place {
   readonly boot: Boot;
   readonly floor: DiskFacts | undefined;
   readonly mark: Mark;
+  readonly ledgers: readonly LedgerText[];
 }
 
 async function inspect(disk: Disk, place: Place): Promise<{ violations: readonly string[]; disk?: DiskFacts }> {
-  const { job, floor, mark } = place;
+  const { job, floor, mark, ledgers } = place;
   const image = join(job.work, 'cut.img');
   disk.save(image);
   const seen = await look(image, place);
   if (typeof seen === 'string') return { violations: [`it cannot be mounted and read: ${seen}`] };
   const references = new Map(Object.entries(job.references));
   const expected = { references, dropIn: job.dropIn, floor, promise: mark };
-  return { violations: violationsOf(seen, expected), disk: seen.disk };
+  if (ledgers.length === 0) return { violations: violationsOf(seen, expected), disk: seen.disk };
+  // Each of them may be the one that this host would find; what is wrong with all of them is wrong.
+  const found = ledgers.map((value) => {
+    const disk = { ...seen.disk, ledger: { value }, serial: { value: Number.MAX_SAFE_INTEGER } };
+    return violationsOf({ ...seen, disk }, { ...expected, floor: undefined });
+  });
+  return { violations: found.find((violations) => violations.length === 0) ?? found[0] ?? [] };
 }
 
 /** Mounting replays the journal; what could not even be mounted is a violation, and why. */
@@ -162,6 +166,36 @@ async function mountPoints({ work }: Job): Promise<string> {
 
 function placeOf({ fileSystem, during }: Job, { durable, kept, of }: Cut, { label }: Mark): string {
   return `${fileSystem}, ${during}, ${label}, ${durable} entries durable and ${kept.length} of ${of} kept`;
+}
+
+interface Moment {
+  readonly cut: Cut;
+  readonly mark: Mark;
+  /** What another disk may have kept of the ledger; none where it is on this one. */
+  readonly ledgers: readonly LedgerText[];
+}
+
+function momentsOf(job: Job, entries: readonly Entry[], start: number, wanted: number, draw: Draw): Moment[] {
+  const { atom } = FILE_SYSTEMS[job.fileSystem];
+  const at = (length: number): number => Math.max(start, durableAt(entries, length));
+  if (job.ledger === undefined) {
+    const marks = job.marks.map((mark) => ({ ...mark, durable: at(mark.length) }));
+    return planCuts(entries, start, wanted, atom, draw).map((cut) => {
+      const mark = marks.findLast(({ durable }) => durable <= cut.durable) ?? UNMARKED;
+      return { cut, mark, ledgers: [] };
+    });
+  }
+  const whole = parseLedger(Buffer.from(job.ledger), 'the ledger');
+  const each = Math.ceil(wanted / job.marks.length);
+  return job.marks.flatMap((mark, n) => {
+    // The record that was seen last may be lost; until the next look others may have come.
+    const last = job.marks[n + 1]?.records ?? whole.records.length;
+    const counts = Array.from({ length: last - mark.records + 2 }, (_, more) => mark.records + more);
+    const ledgers = counts.map((count) => ({ ...whole, records: whole.records.slice(0, count) }));
+    const written = entries.slice(0, entries.findLastIndex(({ end }) => end <= mark.length) + 1);
+    const cuts = planCuts(written, at(mark.length), each, atom, draw);
+    return cuts.map((cut) => ({ cut, mark, ledgers }));
+  });
 }
 
 const job = JSON.parse(await readFile(process.argv[2] ?? '', 'utf8')) as Job;

@@ -13,7 +13,7 @@ import { cutAt, drawFrom, type Cut, type Draw } from './cuts.ts';
 import { treeDigest } from './disk-facts.ts';
 import { makeDisk } from './disk.ts';
 import { FILE_SYSTEMS, type FileSystem } from './file-systems.ts';
-import { newDisk, oldDisk, type RecordedDisk } from './recorded-disk.ts';
+import { newDisk, oldDisk, type Placement, type RecordedDisk } from './recorded-disk.ts';
 import { makeScratch } from './scratch.ts';
 import { committedBy } from './verdict.ts';
 import { watchLedger, type Watch } from './watch.ts';
@@ -29,9 +29,13 @@ export interface Options {
   /** From which of the moments of MOMENTS a recovery is recorded. */
   readonly moments: readonly string[];
   readonly seed: number;
+  /** `apart`: ledger and trust state are on another disk, which has kept what was flushed. No recoveries then. */
+  readonly placement?: Placement;
   /** Done to the installed package first, as a shell script: to show that it would be found out. */
   readonly damage?: string;
 }
+
+const LEDGER = '/var/lib/node-updater/demo/ledger.jsonl';
 
 /** By the label of the mark: one cut in each kind of work, where the power is cut for a first and then a second time. */
 export const MOMENTS: readonly string[] = [
@@ -40,7 +44,7 @@ export const MOMENTS: readonly string[] = [
   '2.0.0: intent stage',
   '2.0.0: intent activate',
   '2.0.0: intent commit',
-  '3.0.0: intent soak',
+  '3.0.0: intent start',
   '3.0.0: intent gate-old',
   'rollback: intent start',
 ];
@@ -74,16 +78,16 @@ export async function cutPower(options: Options): Promise<Outcome> {
   return { life, recoveries, wrongRecoveries: wrong };
 }
 
-type Known = Pick<Job, 'references' | 'dropIn'>;
+type Known = Pick<Job, 'references' | 'dropIn' | 'ledger'>;
 
 async function recordAll(options: Options, scratch: string, recordings: Recording[], wrong: string[]): Promise<Known> {
-  const { fileSystem, seed } = options;
+  const { fileSystem, seed, placement = 'together' } = options;
   const directory = join(scratch, 'life');
   let disk: RecordedDisk | undefined;
   await using lab = await makeLab({
     fill,
     prepare: async (outside) => {
-      disk = await newDisk(directory, fileSystem, outside);
+      disk = await newDisk(directory, fileSystem, placement, outside);
     },
   });
   if (disk === undefined) throw new Error('the container was booted without its disk');
@@ -94,7 +98,7 @@ async function recordAll(options: Options, scratch: string, recordings: Recordin
   const life = await recordingOf({ directory, disk, from, during: 'transaction' }, lab, (watch) =>
     liveThrough(options.life, lab, watch),
   );
-  const known = await knownOf(lab);
+  const known = await knownOf(lab, placement);
   await lab.host.crash();
   await disk.remove();
   recordings.push(life);
@@ -122,7 +126,7 @@ async function recordingOf(
   work: (watch: Watch) => Promise<void>,
 ): Promise<Recording> {
   const { recorder } = recording.disk;
-  const watch = watchLedger(lab.host.path('/var/lib/node-updater/demo/ledger.jsonl'), recorder);
+  const watch = watchLedger(lab.host.path(LEDGER), recorder);
   try {
     await work(watch);
   } finally {
@@ -186,13 +190,14 @@ async function wrongAfter(lab: Lab): Promise<string[]> {
   return found;
 }
 
-async function knownOf({ host, publisher }: Lab): Promise<Known> {
+async function knownOf({ host, publisher }: Lab, placement: Placement): Promise<Known> {
   const references: Record<string, string> = {};
   for (const version of await readdir(join(publisher.root, 'trees')))
     references[version] = treeDigest(join(publisher.root, 'trees', version));
   return {
     references,
     dropIn: await readFile(host.path('/etc/systemd/system/demo.service.d/50-node-updater.conf'), 'utf8'),
+    ...(placement === 'together' ? {} : { ledger: await readFile(host.path(LEDGER), 'utf8') }),
   };
 }
 

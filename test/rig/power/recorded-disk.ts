@@ -7,8 +7,15 @@ import { SECTOR, type Entry } from './block-log.ts';
 import { FILE_SYSTEMS, type FileSystem } from './file-systems.ts';
 import { record, type Recorder } from './recorder.ts';
 
-/** Versions and links; ledger and trust state; what systemd is told of the node. */
-const PLACES = ['/opt', '/var/lib/node-updater', '/etc/systemd/system'];
+/**
+ * Versions and links, and what systemd is told of the node; with them, or on another disk that is not recorded, ledger and
+ * trust state. Where all is on one, each flush of the ledger is one of the links too, and hides that they had none.
+ */
+const PLACES = {
+  together: ['/opt', '/etc/systemd/system', '/var/lib/node-updater'],
+  apart: ['/opt', '/etc/systemd/system'],
+} as const;
+export type Placement = keyof typeof PLACES;
 
 export interface RecordedDisk {
   readonly recorder: Recorder;
@@ -20,15 +27,21 @@ export interface RecordedDisk {
 }
 
 /** An empty one, formatted and filled with what the container has in these places so far. */
-export async function newDisk(directory: string, fileSystem: FileSystem, outside: Outside): Promise<RecordedDisk> {
+export async function newDisk(
+  directory: string,
+  fileSystem: FileSystem,
+  placement: Placement,
+  outside: Outside,
+): Promise<RecordedDisk> {
+  const places = PLACES[placement];
   const image = join(directory, 'disk.img');
   const { size, format } = FILE_SYSTEMS[fileSystem];
   await mkdir(directory);
   await writeFile(image, '');
   await truncate(image, size);
   await mustRun([...format, image]);
-  return insert(directory, fileSystem, outside, async (mounted) => {
-    for (const place of PLACES) {
+  return insert(directory, fileSystem, places, outside, async (mounted) => {
+    for (const place of places) {
       await outside.run(['mkdir', '-p', mounted + place]);
       await outside.run(['cp', '-a', '-T', outside.root + place, mounted + place]);
     }
@@ -37,12 +50,13 @@ export async function newDisk(directory: string, fileSystem: FileSystem, outside
 
 /** One that a power cut left: `image` is moved into place. */
 export function oldDisk(directory: string, fileSystem: FileSystem, outside: Outside): Promise<RecordedDisk> {
-  return insert(directory, fileSystem, outside, () => Promise.resolve());
+  return insert(directory, fileSystem, PLACES.together, outside, () => Promise.resolve());
 }
 
 async function insert(
   directory: string,
   fileSystem: FileSystem,
+  places: readonly string[],
   outside: Outside,
   fill: (mounted: string) => Promise<void>,
 ): Promise<RecordedDisk> {
@@ -53,13 +67,13 @@ async function insert(
   await outside.run(['mkdir', '-p', mounted]);
   await outside.run(['mount', '-t', fileSystem, '-o', FILE_SYSTEMS[fileSystem].options, recorder.device, mounted]);
   await fill(mounted);
-  for (const place of PLACES) await outside.run(['mount', '--bind', mounted + place, outside.root + place]);
+  for (const place of places) await outside.run(['mount', '--bind', mounted + place, outside.root + place]);
   return {
     recorder,
     base,
     log: join(directory, 'log'),
     remove: async () => {
-      for (const place of [...PLACES].reverse()) await outside.run(['umount', outside.root + place]);
+      for (const place of [...places].reverse()) await outside.run(['umount', outside.root + place]);
       await outside.run(['umount', mounted]);
       await recorder.stop();
       await proveRecording(directory, await recorder.entries());

@@ -32,8 +32,9 @@ export function watchLedger(path: string, recorder: Recorder): Watch {
     const now = await sizeOf(path);
     if (now === size) return;
     size = now;
+    const known = records.length;
     records = (await readFile(path, 'utf8')).split('\n').slice(0, -1);
-    await mark({ records: Math.max(0, records.length - 1) }, labelOf(records.at(-1)));
+    for (let at = known; at < records.length; at++) await mark({ records: at }, labelOf(records[at]));
   };
   const watching = (async () => {
     while (!ending.signal.aborted) {
@@ -67,8 +68,7 @@ async function sizeOf(path: string): Promise<number> {
   }
 }
 
-function labelOf(line: string | undefined): string {
-  if (line === undefined) return 'no record';
+function labelOf(line = ''): string {
   const { entry } = JSON.parse(line) as LedgerRecord;
   return 'state' in entry ? `${entry.kind} ${entry.state}` : entry.kind;
 }
