@@ -64,6 +64,8 @@ export const CODES = {
   TRUST_SIZE: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d2c' },
   TRUST_DIGEST: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d2d' },
   TRUST_SPOOL: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d2e' },
+  /** The text of a key set states what no set may. */
+  TRUST_KEY_SET: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d2f' },
   // ARTIFACT_: a correctly signed archive that must not be unpacked, or does not hold what it should.
   ARTIFACT_UNSAFE: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d30' },
   ARTIFACT_MALFORMED: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d31' },
@@ -125,6 +127,21 @@ export const CODES = {
   RELEASE_INPUT: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d80' },
   RELEASE_GPG: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d81' },
   RELEASE_REFUSED: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d82' },
+  /** The serial does not rise as hosts ask for. */
+  RELEASE_SERIAL: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d83' },
+  RELEASE_EXPIRED: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d84' },
+  /** What is suggested lacks a platform that the suggestion before had. */
+  RELEASE_ARCHITECTURES: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d85' },
+  /** Other bytes, or another data format, under a version that is published. */
+  RELEASE_CHANGED: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d86' },
+  /** Too few of the keys that hosts trust have signed. */
+  RELEASE_THRESHOLD: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d87' },
+  /** A key set that hosts could not walk to. */
+  RELEASE_KEY_SET: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d88' },
+  /** A signing request that is none, that says what its text does not, or that came too late. */
+  RELEASE_REQUEST: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d89' },
+  /** The directory is published here, but the copy on the server is not. */
+  RELEASE_UPLOAD: { exit: EXIT.tryLater, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d8a' },
   // Ours.
   INTERNAL: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1dff' },
 } as const satisfies Record<string, CodeFacts>;

@@ -1,5 +1,7 @@
 import type { Digest, Version } from './release.ts';
 
+export { LIMITS } from './limits.ts';
+
 /**
  * The signed statement of what is on offer (DESIGN.md section 7). Only `parseManifest` (trust/manifest.ts), called on
  * bytes whose signatures were accepted, makes one.
@@ -60,20 +62,3 @@ export interface Artifact {
   /** URL of the detached OpenPGP signature of the archive. */
   readonly signature: string;
 }
-
-/** Every limit on what comes from outside, in one place. Bytes unless the name says otherwise. */
-export const LIMITS = {
-  envelope: 256 * 1024,
-  manifest: 64 * 1024,
-  signature: 16 * 1024,
-  signaturesPerManifest: 16,
-  keyFile: 64 * 1024,
-  archive: 64 * 1024 ** 3,
-  unpacked: 256 * 1024 ** 3,
-  entries: 1_000_000,
-  pathBytes: 4096 - 256,
-  componentBytes: 255,
-  depth: 64,
-  linkTargetBytes: 4096 - 256,
-  paxBytes: 64 * 1024,
-} as const;

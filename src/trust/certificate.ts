@@ -1,5 +1,6 @@
 /** Public keys as bytes: which packets belong to which primary key, and its fingerprint (RFC 9580 sections 5.5.4, 10.1). */
 import { createHash } from 'node:crypto';
+import { LIMITS } from '../limits.ts';
 import { parseFingerprint } from '../release.ts';
 import type { Fingerprint } from '../release.ts';
 import { dearmour, structureError } from './armour.ts';
@@ -12,7 +13,6 @@ export interface Certificate {
   readonly bytes: Buffer;
 }
 
-const MOST_PACKETS = 2000;
 const KEPT: ReadonlySet<number> = new Set([
   TAG.publicKey,
   TAG.publicSubkey,
@@ -26,7 +26,7 @@ const SECRET: ReadonlySet<number> = new Set([TAG.secretKey, TAG.secretSubkey]);
 /** The certificates in a key file, armoured (one block or several) or binary. Throws TRUST_STRUCTURE. */
 export function readCertificates(file: Buffer): readonly Certificate[] {
   const groups: Packet[][] = [];
-  for (const packet of readPackets(binaryOf(file), MOST_PACKETS)) {
+  for (const packet of readPackets(binaryOf(file), LIMITS.packetsPerKeyFile)) {
     if (SECRET.has(packet.tag)) throw structureError('holds a secret key; export the public one');
     if (SKIPPED.has(packet.tag)) continue;
     if (!KEPT.has(packet.tag)) throw structureError(`holds a packet of type ${packet.tag}, which belongs to no key`);

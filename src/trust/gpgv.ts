@@ -10,6 +10,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { diskError } from '../errors.ts';
 import type { Run, RunResult } from '../host/ports.ts';
+import { LIMITS } from '../limits.ts';
 import type { Fingerprint } from '../release.ts';
 import type { Certificate } from './certificate.ts';
 import { printable, refusal } from './verdict.ts';
@@ -26,10 +27,8 @@ export interface Gpgv {
 /** What was signed: bytes in memory, or an open file. The file is read from its start, whatever its offset. */
 export type Signed = { readonly bytes: Uint8Array } | { readonly descriptor: number; readonly size: number };
 
-const TIME_LIMIT = 10_000;
 /** A slow host reads and hashes more than this many bytes in a millisecond. */
 const SLOWEST_BYTES_PER_MS = 20_000;
-const OUTPUT_LIMIT = 64 * 1024;
 
 /**
  * Why gpgv does not accept the signature as one by `certificate`; undefined if it does. Throws DISK_ when its files cannot
@@ -88,12 +87,12 @@ async function runGpgv(
   { run, gpgv }: Gpgv,
 ): Promise<RunResult> {
   const options = ['--homedir', directory, '--status-fd', '1', '--weak-digest', 'SHA1', '--keyring', keyring];
-  const common = { env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', HOME: directory }, outputLimit: OUTPUT_LIMIT };
+  const common = { env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', HOME: directory }, outputLimit: LIMITS.gpgvOutput };
   if ('bytes' in signed) {
     const command = [gpgv, ...options, '--', signature, '-'];
-    return run(command, { ...common, timeout: TIME_LIMIT, input: signed.bytes });
+    return run(command, { ...common, timeout: LIMITS.gpgv, input: signed.bytes });
   }
-  const timeout = TIME_LIMIT + Math.ceil(signed.size / SLOWEST_BYTES_PER_MS);
+  const timeout = LIMITS.gpgv + Math.ceil(signed.size / SLOWEST_BYTES_PER_MS);
   const command = [gpgv, ...options, '--', signature, '/proc/self/fd/3'];
   return run(command, { ...common, timeout, descriptors: [signed.descriptor] });
 }

@@ -5,8 +5,8 @@
  * more than its size. Refused: bad UTF-8, a byte order mark, lone surrogates, duplicate names, names that JavaScript
  * treats specially, numbers that do not fit, deep nesting.
  */
+import { LIMITS } from '../limits.ts';
 
-const MOST_DEPTH = 32;
 const SPECIAL_NAMES: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 // Runs on text that JSON.parse has accepted, so every character belongs to a token or is blank: linear.
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
@@ -33,7 +33,7 @@ function refuseAmbiguity(text: string): void {
   for (const [token] of text.matchAll(TOKEN)) {
     if (token === '{' || token === '[') {
       open.push(token === '{' ? new Set() : undefined);
-      if (open.length > MOST_DEPTH) throw new Error(`it is nested more than ${MOST_DEPTH} deep`);
+      if (open.length > LIMITS.jsonDepth) throw new Error(`it is nested more than ${LIMITS.jsonDepth} deep`);
     } else if (token === '}' || token === ']') open.pop();
     else if (token === ':') addName(open.at(-1), JSON.parse(last) as string);
     else if (/^[-\d]/.test(token) && !Number.isFinite(Number(token)))

@@ -6,6 +6,7 @@
  * ends it, and what is weak by today's measure is refused even where the library still takes it.
  */
 import type { Config, Key, SignaturePacket, Subkey } from 'openpgp';
+import { LIMITS } from '../limits.ts';
 import { MAX_CLOCK_SKEW } from './clock.ts';
 import type { Certificate } from './certificate.ts';
 import { refusal } from './verdict.ts';
@@ -20,8 +21,6 @@ interface Parsed {
   readonly key: Key;
   readonly signer: Key | Subkey;
 }
-
-const MIN_RSA_BITS = 3072;
 
 /** Why `certificate` did not make this signature over `document`, or must not; undefined if openpgp.js accepts it. */
 export async function verifyWithOpenpgp(
@@ -69,7 +68,7 @@ function strict(library: OpenPgp): Config {
   const weakHashes = new Set([hash.md5, hash.sha1, hash.ripemd]);
   return {
     ...library.config,
-    minRSABits: MIN_RSA_BITS,
+    minRSABits: LIMITS.rsaBits,
     rejectHashAlgorithms: weakHashes,
     rejectMessageHashAlgorithms: weakHashes,
     rejectPublicKeyAlgorithms: new Set([publicKey.elgamal, publicKey.dsa]),
@@ -100,8 +99,8 @@ function judgeTimes({ signature, signer }: Parsed, now: number): Refusal | undef
 function judgeStrength({ key, signer }: Parsed): Refusal | undefined {
   for (const part of [key, signer]) {
     const { algorithm, bits } = part.getAlgorithmInfo();
-    if (algorithm.startsWith('rsa') && (bits ?? 0) < MIN_RSA_BITS) {
-      return refusal('weak-key', `${named(part)} has ${bits ?? 0} bits; RSA needs ${MIN_RSA_BITS}`);
+    if (algorithm.startsWith('rsa') && (bits ?? 0) < LIMITS.rsaBits) {
+      return refusal('weak-key', `${named(part)} has ${bits ?? 0} bits; RSA needs ${LIMITS.rsaBits}`);
     }
     if (algorithm === 'dsa' || algorithm === 'elgamal') return refusal('weak-key', `${named(part)} uses ${algorithm}`);
   }
