@@ -66,6 +66,29 @@ export const CODES = {
   TRUST_SPOOL: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d2e' },
   /** The text of a key set states what no set may. */
   TRUST_KEY_SET: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d2f' },
+  // What is wrong with signatures of which none counts; where some count, but too few, it is TRUST_THRESHOLD.
+  TRUST_BAD_SIGNATURE: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1da0' },
+  TRUST_SIGNATURE_EXPIRED: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1da1' },
+  /** Made in the future, or before the key that made it. */
+  TRUST_SIGNATURE_TIME: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1da2' },
+  TRUST_KEY_EXPIRED: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1da3' },
+  TRUST_KEY_REVOKED: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1da4' },
+  /** The key may not sign, or does not say so in a way that counts. */
+  TRUST_KEY_UNUSABLE: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1da5' },
+  TRUST_WEAK_KEY: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1da6' },
+  TRUST_WEAK_HASH: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1da7' },
+  /** Two manifests under one serial. */
+  TRUST_EQUIVOCATION: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1da8' },
+  /** A serial that would leave the publisher no higher one. */
+  TRUST_SERIAL_JUMP: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1da9' },
+  /** A key set that does not follow from the one before. */
+  TRUST_KEY_CHAIN: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1daa' },
+  /** The newest key set is out of date, so nothing that its keys sign counts. */
+  TRUST_KEYS_EXPIRED: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1dab' },
+  /** A warning: a key, a key set or a manifest goes out of date soon. */
+  TRUST_EXPIRES_SOON: { exit: EXIT.done, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1dac' },
+  /** A change to the trusted keys that would leave too few of them. */
+  TRUST_TOO_FEW_KEYS: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1dad' },
   // ARTIFACT_: a correctly signed archive that must not be unpacked, or does not hold what it should.
   ARTIFACT_UNSAFE: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d30' },
   ARTIFACT_MALFORMED: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d31' },

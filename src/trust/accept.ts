@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import { UpdaterError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
 import type { Manifest } from '../manifest.ts';
 import type { Digest } from '../release.ts';
 import { MAX_CLOCK_SKEW } from './clock.ts';
@@ -29,12 +30,10 @@ export interface AcceptanceFacts {
   readonly buildTime: number;
 }
 
-/** More publications than this between two checks is an attack, or a publisher's mistake that nobody could repair. */
-const MOST_SERIALS_AT_ONCE = 1_000_000;
-
 /**
- * Returns if the manifest may be believed, `floor` being undefined on first contact. Throws TRUST_WRONG_PRODUCT,
- * TRUST_CLOCK, TRUST_SERIAL or TRUST_EXPIRED: an answer that a caller forgot to look at must not mean yes.
+ * Returns if the manifest may be believed, `floor` being undefined on first contact. Throws TRUST_WRONG_PRODUCT, TRUST_CLOCK,
+ * TRUST_SERIAL, TRUST_EQUIVOCATION, TRUST_SERIAL_JUMP or TRUST_EXPIRED: an answer that a caller forgot to look at must not
+ * mean yes.
  */
 export function acceptManifest(parsed: Parsed, floor: TrustState | undefined, facts: AcceptanceFacts): void {
   const { manifest, text } = parsed;
@@ -99,8 +98,11 @@ function wrongClock(
 }
 
 function wrongSerial(manifest: Manifest, floor: TrustState | undefined, sha256: Digest): UpdaterError | undefined {
-  if (floor === undefined) return undefined;
   const { serial } = manifest;
+  if (floor === undefined) {
+    if (serial <= LIMITS.firstSerial) return undefined;
+    return jump(`the serial ${serial} of this first manifest leaves no room for higher ones`);
+  }
   const attack =
     'A mirror may be stale or hostile; it is tried again at the next run. If it lasts, tell the publisher.';
   if (serial < floor.serial) {
@@ -108,11 +110,16 @@ function wrongSerial(manifest: Manifest, floor: TrustState | undefined, sha256: 
   }
   if (serial === floor.serial && sha256 !== floor.sha256) {
     const message = `two different manifests carry serial ${serial}: ${floor.sha256} before, ${sha256} now`;
-    return refuse('TRUST_SERIAL', message, 'Tell the publisher both digests: one of the two was not meant for you.');
+    return refuse('TRUST_EQUIVOCATION', message, ONE_OF_TWO);
   }
-  if (serial - floor.serial <= MOST_SERIALS_AT_ONCE) return undefined;
-  const message = `the serial jumps from ${floor.serial} to ${serial}, by more than ${MOST_SERIALS_AT_ONCE}`;
-  return refuse('TRUST_SERIAL', message, 'Tell the publisher: a serial must rise in small steps.');
+  if (serial - floor.serial <= LIMITS.serialsAtOnce) return undefined;
+  return jump(`the serial jumps from ${floor.serial} to ${serial}, by more than ${LIMITS.serialsAtOnce}`);
+}
+
+const ONE_OF_TWO = 'Tell the publisher both digests: one of the two was not meant for you.';
+
+function jump(message: string): UpdaterError {
+  return refuse('TRUST_SERIAL_JUMP', message, 'Tell the publisher: a serial must rise in small steps.');
 }
 
 function expired(manifest: Manifest, facts: AcceptanceFacts): UpdaterError | undefined {

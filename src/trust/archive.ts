@@ -16,7 +16,7 @@ import type { Verdict } from './verdict.ts';
 import { judgeByKeys, requireKeys, splitBlock } from './verify.ts';
 import type { TrustDeps } from './verify.ts';
 
-/** The first trusted key found to have signed the open file. Throws TRUST_NO_KEYS, TRUST_VERIFIER or TRUST_THRESHOLD. */
+/** The first trusted key found to have signed the open file. Throws TRUST_NO_KEYS, or what `tooFewSigners` makes. */
 export async function verifyDetached(
   archive: Extract<Signed, { descriptor: number }>,
   armoured: Uint8Array,

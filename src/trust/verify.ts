@@ -27,7 +27,7 @@ export interface Verified {
   readonly signers: readonly Fingerprint[];
 }
 
-/** Throws TRUST_ENVELOPE, TRUST_NO_KEYS, TRUST_VERIFIER or TRUST_THRESHOLD; the last two say what each signature lacks. */
+/** Throws TRUST_ENVELOPE, TRUST_NO_KEYS, or what `tooFewSigners` makes, which says what each signature lacks. */
 export async function verifyEnvelope(
   bytes: Uint8Array,
   keys: readonly Certificate[],

@@ -93,7 +93,7 @@ describe('verifyRelease', () => {
     { name: 'an archive that changed', code: 'TRUST_DIGEST', damage: flipLastByte },
     {
       name: 'a signature that is none',
-      code: 'TRUST_THRESHOLD',
+      code: 'TRUST_STRUCTURE',
       damage: (archive) => writeFile(`${archive}.asc`, 'no signature'),
     },
     {

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { judgeBlock } from '../../../src/trust/verify.ts';
-import { signersOf } from '../../../src/trust/verdict.ts';
+import { signersOf, tooFewSigners } from '../../../src/trust/verdict.ts';
 import type { RefusalReason } from '../../../src/trust/verdict.ts';
-import { certificates, depsIn, expectations, fixture, scratch } from './support.ts';
+import { certificates, CODE_OF_ROW, depsIn, expectations, fixture, scratch } from './support.ts';
 import type { Expectation, Scratch } from './support.ts';
 
 const rows = await expectations();
@@ -56,6 +56,12 @@ describe('the signature corpus', () => {
 
   it.each(rows.filter((row) => row.expect === 'reject'))('refuses $file: $note [F039] [F041]', async (row) => {
     expect(await signersOfRow(row)).toBe(0);
+  });
+
+  it.each(rows.filter((row) => row.expect === 'reject'))('tells of $file by its own code [F039]', async (row) => {
+    const document = await fixture(row.document ?? 'manifest.json');
+    const verdicts = await judgeBlock(document, await fixture(`sigs/${row.file}`), 16, trusted, depsIn(directory.path));
+    expect(tooFewSigners('manifest', verdicts, 1).code).toBe(CODE_OF_ROW[row.file]);
   });
 
   it.each(Object.entries(REASONS))('refuses %s for the reason %s [F039]', async (file, reason) => {

@@ -141,7 +141,10 @@ describe('verifyWithGpgv', () => {
 
   it('refuses a good status from a gpgv that ended with an error [F046]', async () => {
     const error = await judged(`echo '${GOOD}'; echo '${VALID}'; exit 2`);
-    expect(error).toMatchObject({ code: 'TRUST_THRESHOLD', message: expect.stringContaining('status 2') as string });
+    expect(error).toMatchObject({
+      code: 'TRUST_BAD_SIGNATURE',
+      message: expect.stringContaining('status 2') as string,
+    });
   });
 
   it('refuses a flood of status lines [F046]', async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { run } from '../../../src/host/run.ts';
 import { readCertificates } from '../../../src/trust/certificate.ts';
+import type { ErrorCode } from '../../../src/errors.ts';
 import type { Certificate } from '../../../src/trust/certificate.ts';
 import type { TrustDeps } from '../../../src/trust/verify.ts';
 
@@ -95,3 +96,39 @@ export async function signed(
 ): Promise<Buffer> {
   return gpg(...options, '--armor', '--local-user', user, '--output', '-', '--detach-sign', document);
 }
+
+/** How each row that is refused is told to the operator; the verdict alone could come from the wrong check. */
+export const CODE_OF_ROW: Readonly<Record<string, ErrorCode>> = {
+  '20-corrupt-s.asc': 'TRUST_BAD_SIGNATURE',
+  '21-tampered-document.asc': 'TRUST_BAD_SIGNATURE',
+  '23-attacker-claims-issuer-A.asc': 'TRUST_BAD_SIGNATURE',
+  '24-key-expired-at-sign.asc': 'TRUST_KEY_EXPIRED',
+  '28-revoked-subkey.asc': 'TRUST_KEY_REVOKED',
+  '29-sig-expired.asc': 'TRUST_SIGNATURE_EXPIRED',
+  '30-sig-future.asc': 'TRUST_SIGNATURE_TIME',
+  '31-sig-before-key.asc': 'TRUST_SIGNATURE_TIME',
+  '33-md5.asc': 'TRUST_WEAK_HASH',
+  '34-sha1-ed25519.asc': 'TRUST_WEAK_HASH',
+  '35-rsa1024.asc': 'TRUST_WEAK_KEY',
+  '37-v3-sha256.asc': 'TRUST_STRUCTURE',
+  '39-critical-notation.asc': 'TRUST_BAD_SIGNATURE',
+  '40-critical-subpacket.asc': 'TRUST_BAD_SIGNATURE',
+  '41-no-creation-time.asc': 'TRUST_STRUCTURE',
+  '46-standalone.asc': 'TRUST_STRUCTURE',
+  '47-timestamp.asc': 'TRUST_STRUCTURE',
+  '48-certification-as-document.asc': 'TRUST_STRUCTURE',
+  '49-encryption-subkey.asc': 'TRUST_KEY_UNUSABLE',
+  '51-certify-only-primary.asc': 'TRUST_KEY_UNUSABLE',
+  '52-zero-r-s.asc': 'TRUST_BAD_SIGNATURE',
+  '54-unknown-hash.asc': 'TRUST_WEAK_HASH',
+  '55-truncated.asc': 'TRUST_STRUCTURE',
+  '58-inline-message-as-detached.asc': 'TRUST_STRUCTURE',
+  '59-inline-in-signature-armor.asc': 'TRUST_STRUCTURE',
+  '61-cleartext-as-detached.asc': 'TRUST_STRUCTURE',
+  '62-cleartext-prefix-text.asc': 'TRUST_STRUCTURE',
+  '63-payload-after-block.asc': 'TRUST_STRUCTURE',
+  '64-two-blocks-payload-between.asc': 'TRUST_STRUCTURE',
+  '68-unknown-critical-packet.asc': 'TRUST_STRUCTURE',
+  '70-literal-packet-first.asc': 'TRUST_STRUCTURE',
+  '72-huge-unhashed.asc': 'TRUST_STRUCTURE',
+};
