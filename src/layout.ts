@@ -14,6 +14,8 @@ export interface NodeLayout {
   readonly state: string;
   readonly ledger: string;
   readonly trustState: string;
+  /** How far the walk through the publisher's key sets has come. */
+  readonly keyState: string;
   readonly checkState: string;
   /** The last manifest that was verified, as it came. */
   readonly manifest: string;
@@ -96,6 +98,7 @@ function nodeLayout(root: string, name: NodeName): NodeLayout {
     state,
     ledger: `${state}/ledger.jsonl`,
     trustState: `${state}/trust.json`,
+    keyState: `${state}/keys.json`,
     checkState: `${state}/check.json`,
     manifest: `${state}/manifest.json`,
     incoming: `${state}/incoming`,

@@ -12,6 +12,7 @@ export const LIMITS = {
   keyFile: 64 * 1024,
   packetsPerKeyFile: 2000,
   jsonDepth: 32,
+  filesPerOrder: 64,
   // What a signed text may state.
   releases: 256,
   artifactsPerRelease: 16,
@@ -32,6 +33,9 @@ export const LIMITS = {
   rsaBits: 3072,
   /** How far, in milliseconds, the clocks of a publisher and of this host may differ; the same allowance as apt's. */
   clockSkew: 10_000,
+  /** How long before their end, in milliseconds, a manifest and keys are warned of. */
+  warnManifest: 7 * 24 * 60 * 60 * 1000,
+  warnKeys: 30 * 24 * 60 * 60 * 1000,
   /** How long, in milliseconds, gpgv may take for a document in memory. */
   gpgv: 10_000,
   gpgvOutput: 64 * 1024,

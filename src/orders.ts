@@ -50,6 +50,8 @@ export interface FetchFile {
   readonly limit: number;
   /** Answer 304 to this is welcome: the file is already known. */
   readonly etag?: string;
+  /** `expected`: that no server has it is an answer, and no failure. */
+  readonly absence?: 'expected';
 }
 
 /** /var/cache/node-updater/NODE/fetch-report.json: believed for wording and retry only, never for trust. */
@@ -69,6 +71,8 @@ export type FetchFileReport =
       readonly etag?: string;
     }
   | { readonly name: string; readonly outcome: 'not-modified'; readonly url: string }
+  /** Where absence was expected: each server said that it has no such file. */
+  | { readonly name: string; readonly outcome: 'absent' }
   | {
       readonly name: string;
       readonly outcome: 'failed';

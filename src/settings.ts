@@ -53,6 +53,8 @@ export interface ManifestSource {
 }
 
 export interface TrustSettings {
+  /** Which key set of the publisher `keys` are: newer ones are walked to from there (trust/rotation.ts). */
+  readonly keySet: number;
   readonly threshold: number;
   readonly keys: readonly TrustedKey[];
 }

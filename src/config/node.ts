@@ -53,7 +53,7 @@ export function nodeDefaults(node: NodeName, raw: Table): Fragment {
       keep_versions: 3,
       mounts: [],
       source: { type: 'manifest', name: node.replace(/@.*/, ''), channel: 'stable', insecure_http: false },
-      trust: { threshold: 1 },
+      trust: { key_set: 1, threshold: 1 },
       ...('version' in raw ? { version: { args: ['--version'] } } : {}),
       gate: {
         soak: '60s',
@@ -147,7 +147,7 @@ function trustSettings(set: NodeFragment, context: NodeContext, desk: Desk): Tru
   else if (threshold > keys.length) {
     desk.complain(['trust', 'threshold'], `asks for ${threshold} signatures, but there are ${keys.length} keys.`);
   }
-  return { threshold, keys };
+  return { keySet: given(trust.key_set), threshold, keys };
 }
 
 function versionSettings(set: NodeFragment): VersionProbe | undefined {

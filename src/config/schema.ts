@@ -3,6 +3,7 @@
  * drop-in may set any one of them; what must be there in the end is decided in global.ts and node.ts.
  */
 import * as z from 'zod';
+import { LIMITS } from '../limits.ts';
 import { parseFingerprint } from '../release.ts';
 import { loopbackHost, probeUrl, sourceUrl } from './address.ts';
 import { command } from './command.ts';
@@ -143,7 +144,8 @@ export const nodeSchema = z.strictObject({
     .optional(),
   trust: z
     .strictObject({
-      threshold: optional(integer(1, 16)),
+      key_set: optional(integer(1, LIMITS.keySets)),
+      threshold: optional(integer(1, LIMITS.keysPerSet)),
       keys: z.array(z.strictObject({ file: value(keyFile), fingerprint: value(fingerprint) })).optional(),
     })
     .optional(),

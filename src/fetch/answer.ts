@@ -111,7 +111,9 @@ function statusFailure(answer: Answer, asked: Asked, now: number): Failure {
         : 'Nothing to do if it passes: it is tried again at the next run. If it stays, ask who runs this server.',
   });
   const passing = status === 408 || status === 429 || (status >= 500 && status !== 501 && status !== 505);
-  return { error, retry: passing ? 'again' : 'elsewhere', ...(retryAfter !== undefined && { retryAfter }) };
+  const absent = status === 403 || status === 404 || status === 410;
+  const retry = passing ? 'again' : 'elsewhere';
+  return { error, retry, ...(absent && { absent }), ...(retryAfter !== undefined && { retryAfter }) };
 }
 
 function odd(asked: Asked, what: string): Verdict {

@@ -7,6 +7,8 @@ export interface Failure {
   readonly error: UpdaterError;
   /** `again`: it may pass, the same URL deserves another try. `elsewhere`: the next URL. `stop`: no URL can help. */
   readonly retry: 'again' | 'elsewhere' | 'stop';
+  /** The server says that it has no such file; S3 says 403 to who may not list. */
+  readonly absent?: true;
   /** Milliseconds that the server asked for. */
   readonly retryAfter?: number;
 }
@@ -121,7 +123,11 @@ const KINDS: Readonly<Record<Row['kind'], { code: ErrorCode; retry: Failure['ret
 
 /** For errors of the network side: undici, TLS, DNS, and ours. */
 export function failureOf(error: unknown, where: Where): Failure {
-  if (error instanceof UpdaterError) return { error, retry: retryOf(error.code) };
+  if (error instanceof UpdaterError) {
+    // A mirror on a disk that lacks the file; that it is not mounted looks the same.
+    const absent = error.code === 'SOURCE_UNREACHABLE' && errnoOf(error.cause) === 'ENOENT';
+    return { error, retry: retryOf(error.code), ...(absent && { absent }) };
+  }
   const code = errnoOf(error) ?? '';
   const row = rowOf(code, error, where);
   const kind = KINDS[row.kind];

@@ -19,10 +19,18 @@ export async function fetchFile(task: Task): Promise<FetchFileReport> {
     const outcome = await fetchUrl(task, text);
     if (outcome.kind !== 'failed') return reportOf(task.file.name, text, outcome);
     failures.push(outcome.failure);
-    task.deps.log.warn(outcome.failure.error.message, { CODE: outcome.failure.error.code, FILE: task.file.name });
+    const expected = isAnswer(outcome.failure, task);
+    const { code, message } = outcome.failure.error;
+    task.deps.log[expected ? 'debug' : 'warn'](message, { CODE: code, FILE: task.file.name });
     if (outcome.failure.retry === 'stop') break;
   }
-  return failedReport(task.file.name, failures);
+  const absent = failures.every((failure) => isAnswer(failure, task));
+  return absent ? { name: task.file.name, outcome: 'absent' } : failedReport(task.file.name, failures);
+}
+
+/** That there is no such file is what was asked. */
+function isAnswer({ absent }: Failure, { file }: Task): boolean {
+  return file.absence === 'expected' && absent === true;
 }
 
 async function fetchUrl(task: Task, text: string): Promise<Attempt> {
@@ -30,7 +38,8 @@ async function fetchUrl(task: Task, text: string): Promise<Attempt> {
   const deadline = AbortSignal.timeout(task.settings.totalTimeout);
   for (let tries = 1; ; tries++) {
     const outcome = await tryUrl(task, text, deadline);
-    if (outcome.kind !== 'failed' || outcome.failure.retry !== 'again') return outcome;
+    if (outcome.kind !== 'failed' || outcome.failure.retry !== 'again' || isAnswer(outcome.failure, task))
+      return outcome;
     if (outcome.gained >= PROGRESS) tries = 1;
     const wait = waitBeforeRetry(tries, task.deps.random(), outcome.failure.retryAfter);
     if (wait === undefined) return outcome;

@@ -5,13 +5,12 @@
 import { readFile, stat } from 'node:fs/promises';
 import * as z from 'zod/mini';
 import { UpdaterError } from '../errors.ts';
-import { LIMITS } from '../manifest.ts';
+import { LIMITS } from '../limits.ts';
 import type { FetchOrder } from '../orders.ts';
 
 /** The name of the report in the cache directory; no file of an order may take it. */
 export const REPORT_NAME = 'fetch-report.json';
 
-const MOST_FILES = 64;
 const MOST_URLS = 32;
 const MOST_ORDER_BYTES = 1024 * 1024;
 
@@ -32,6 +31,7 @@ const file = z.strictObject({
   limit: z.int().check(z.nonnegative(), z.maximum(LIMITS.archive)),
   // A header value: what undici would refuse, and what would end the header line, is refused here.
   etag: z.optional(z.string().check(z.maxLength(1024), z.regex(/^[\x20-\x7e]+$/))),
+  absence: z.optional(z.literal('expected')),
 });
 
 const schema = z.strictObject({
@@ -47,7 +47,7 @@ const schema = z.strictObject({
     totalTimeout: duration,
   }),
   files: z.array(file).check(
-    z.maxLength(MOST_FILES),
+    z.maxLength(LIMITS.filesPerOrder),
     z.refine((files) => new Set(files.map(({ name }) => name)).size === files.length, 'two files of one name'),
   ),
 });

@@ -2,25 +2,24 @@
  * One look at the source: fetch the manifest, verify it, accept it against what this host has seen before, decide.
  * Nothing of the manifest is parsed before enough signatures were accepted (promise 4).
  */
-import { readFile } from 'node:fs/promises';
 import { readLinks } from '../activation/links.ts';
-import { readSpool } from '../artifact/spool.ts';
-import { errnoOf } from '../errors.ts';
-import { LIMITS, type Manifest } from '../manifest.ts';
+import { CODES, type UpdaterError } from '../errors.ts';
+import type { Manifest } from '../manifest.ts';
 import { cohortOf } from '../policy/cohort.ts';
 import { decide, type Decision, type Wish } from '../policy/decide.ts';
-import { fetchFiles } from '../source/fetch-room.ts';
-import { acceptManifest, checkClock, loadTrustState, nextTrustState, saveTrustState } from '../trust/accept.ts';
-import { loadKeys } from '../trust/keys.ts';
-import { parseManifest } from '../trust/manifest.ts';
-import { verifyEnvelope } from '../trust/verify.ts';
+import { checkClock, loadTrustState } from '../trust/accept.ts';
+import { expiryWarnings } from '../trust/expiry.ts';
+import { describeKey } from '../trust/openpgp.ts';
+import type { TrustedSet } from '../trust/rotation.ts';
 import type { MachineContext } from './context.ts';
+import { explainedBy, trustedKeys, walk } from './key-walk.ts';
 import type { Ledger } from './ledger.ts';
+import { askMirrors, chooseManifest, type Chosen } from './mirrors.ts';
 import { dataOf } from './plan.ts';
 import { quarantined } from './recover.ts';
 import { failureOf } from './run.ts';
+import type { Failure } from './state.ts';
 import { readCheckState, writeCheckState, type CheckState } from './state-files.ts';
-import { trustDeps } from './trust-deps.ts';
 
 export interface Checked {
   readonly manifest: Manifest;
@@ -34,12 +33,13 @@ export async function check(wish: Wish, ledger: Ledger, context: MachineContext)
   const before = await readCheckState(layout);
   try {
     checkClock(await loadTrustState(layout.trustState), { now: at, buildTime: context.buildTime });
-    const { text, etag } = await verifiedManifest(before?.etag, context);
-    const manifest = await accepted(text, context);
+    const { chosen, warnings } = await look(before, context);
+    const { manifest } = chosen;
     const decision = decide(manifest, await facts(ledger, context), wish);
     // A wish is one person's; what `why` remembers is what holds without it.
     const plain = decide(manifest, await facts(ledger, context), { force: [] });
-    await writeCheckState(remember(at, etag, manifest, plain), layout, files);
+    await writeCheckState(remember(at, chosen, plain, warnings), layout, files);
+    await announceNew(warnings, before, context);
     return { manifest, decision };
   } catch (error) {
     await writeCheckState({ ...(before ?? { schema: 1 }), at, failure: failureOf(error) }, layout, files);
@@ -47,48 +47,48 @@ export async function check(wish: Wish, ledger: Ledger, context: MachineContext)
   }
 }
 
-interface VerifiedText {
-  readonly text: string;
-  readonly etag?: string;
+interface Looked {
+  readonly chosen: Chosen;
+  readonly warnings: readonly Failure[];
 }
 
-async function verifiedManifest(etag: string | undefined, context: MachineContext): Promise<VerifiedText> {
-  const { layout, settings } = context;
-  const kept = etag === undefined ? undefined : await readKept(layout.manifest);
-  const conditional = kept === undefined || etag === undefined ? {} : { etag };
-  const wanted = { name: 'manifest.json', urls: settings.source.urls, limit: LIMITS.envelope, ...conditional };
-  const [report] = await fetchFiles({ files: [wanted] }, { ...context, fetch: context.global.fetch, readSpool });
-  const keys = await loadKeys(settings.trust.keys);
-  const unchanged = report?.outcome === 'not-modified' && kept !== undefined;
-  const bytes = unchanged ? kept : await readSpool(layout.cache, 'manifest.json', LIMITS.envelope);
-  const { text } = await verifyEnvelope(bytes, keys, settings.trust.threshold, trustDeps(context));
-  if (!unchanged) await context.files.replace(layout.manifest, bytes, 0o644);
-  const fresh = report?.outcome === 'fetched' ? report.etag : etag;
-  return { text, ...(fresh === undefined ? {} : { etag: fresh }) };
-}
-
-/** The envelope as it was when it was last verified: a 304 says that it still holds. It is verified again all the same. */
-async function readKept(path: string): Promise<Buffer | undefined> {
+/** First the keys, as far as the source leads, then the manifest, by these keys. */
+async function look(before: CheckState | undefined, context: MachineContext): Promise<Looked> {
+  const known = await trustedKeys(context);
+  const answers = await askMirrors(before, known.number, context);
+  const { trusted, problem } = await walk(known, answers.nextKeySet, context);
   try {
-    return await readFile(path);
+    const chosen = await chooseManifest(answers, trusted, context);
+    const refused = chosen.refused.filter(({ code }) => code !== 'TRUST_SERIAL');
+    const told = [...(problem === undefined ? [] : [problem]), ...refused, ...(await ending(chosen, trusted, context))];
+    // A mirror that is behind, or was not reached, is the way of mirrors; the journal has it.
+    return { chosen, warnings: told.filter(({ code }) => code.startsWith('TRUST_')).map(failureOf) };
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
+    throw explainedBy(problem, error);
   }
 }
 
-async function accepted(text: string, context: MachineContext): Promise<Manifest> {
-  const { clock, files, layout, settings } = context;
-  const manifest = parseManifest(text);
-  const floor = await loadTrustState(layout.trustState);
-  acceptManifest({ manifest, text }, floor, {
-    name: settings.source.name,
-    channel: settings.source.channel,
-    now: clock.now(),
-    buildTime: context.buildTime,
-  });
-  await saveTrustState(layout.trustState, nextTrustState({ manifest, text }, floor), files);
-  return manifest;
+async function ending(
+  { manifest }: Chosen,
+  set: TrustedSet,
+  { clock }: MachineContext,
+): Promise<readonly UpdaterError[]> {
+  const now = clock.now();
+  const keys = await Promise.all(set.keys.map((key) => describeKey(key, now)));
+  return expiryWarnings({ manifest, set, keys }, now);
+}
+
+/** Once each: `status` shows it for as long as it lasts. */
+async function announceNew(
+  warnings: readonly Failure[],
+  before: CheckState | undefined,
+  { log, settings }: MachineContext,
+): Promise<void> {
+  const known = new Set(before?.warnings?.map(({ message }) => message));
+  for (const { code, message, remedy } of warnings) {
+    if (known.has(message)) continue;
+    await log.milestone(CODES[code].messageId, `${message}. ${remedy}`, { node: settings.node, code });
+  }
 }
 
 async function facts(ledger: Ledger, context: MachineContext) {
@@ -105,19 +105,24 @@ async function facts(ledger: Ledger, context: MachineContext) {
   };
 }
 
-function remember(at: number, etag: string | undefined, manifest: Manifest, decision: Decision): CheckState {
-  const { release } = decision;
+function remember(
+  at: number,
+  { manifest, etags }: Chosen,
+  { release, install, gates }: Decision,
+  warnings: readonly Failure[],
+): CheckState {
   return {
     schema: 1,
     at,
     answered: at,
-    ...(etag === undefined ? {} : { etag }),
+    etags,
     ...(release === undefined ? {} : { offered: release.version }),
-    install: decision.install,
-    gates: decision.gates,
+    install,
+    gates,
     ...(manifest.minimum === undefined ? {} : { minimum: manifest.minimum }),
     suggested: manifest.suggested,
     expires: manifest.expires,
     withdrawn: manifest.withdrawn,
+    ...(warnings.length === 0 ? {} : { warnings }),
   };
 }

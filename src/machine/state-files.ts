@@ -12,7 +12,8 @@ export interface CheckState {
   /** Milliseconds since the epoch of the last attempt, and of the last one that got an answer. */
   readonly at: number;
   readonly answered?: number;
-  readonly etag?: string;
+  /** Of the mirrors that served the manifest that is kept, by URL. */
+  readonly etags?: Readonly<Record<string, string>>;
   readonly offered?: Version;
   readonly install?: boolean;
   readonly gates?: readonly Gate[];
@@ -22,6 +23,8 @@ export interface CheckState {
   /** Milliseconds since the epoch at which the manifest goes out of date. */
   readonly expires?: number;
   readonly withdrawn?: readonly Version[];
+  /** What stops nothing yet: what goes out of date, a mirror or a key set that was refused. */
+  readonly warnings?: readonly Failure[];
   readonly failure?: Failure;
 }
 

@@ -10,8 +10,9 @@ import { LIMITS, type Artifact } from '../manifest.ts';
 import type { Digest, Version } from '../release.ts';
 import { fetchFiles } from '../source/fetch-room.ts';
 import { verifyDetached } from '../trust/archive.ts';
-import { loadKeys } from '../trust/keys.ts';
+import { checkKeySet } from '../trust/rotation.ts';
 import type { MachineContext } from './context.ts';
+import { trustedKeys } from './key-walk.ts';
 import { failureOf, type Answer } from './run.ts';
 import type { Transaction } from './state.ts';
 import { trustDeps } from './trust-deps.ts';
@@ -70,16 +71,18 @@ export async function verifyArtifact(transaction: Transaction, context: MachineC
 
 async function verifyCopy(copy: string, transaction: Transaction, context: MachineContext): Promise<Answer> {
   const { version, artifact, digest } = wanted(transaction);
-  const { heartbeat, layout, settings } = context;
+  const { clock, heartbeat, layout } = context;
   const names = spoolNames(version);
   const taken = takeCopy({ directory: layout.cache, name: names.archive, limit: artifact.size }, copy);
-  const [size, keys] = await heartbeat.during(both(taken, loadKeys(settings.trust.keys)));
+  const [size, trusted] = await heartbeat.during(both(taken, trustedKeys(context)));
   if (size !== artifact.size)
     throw wrongBytes('TRUST_SIZE', `has ${size} bytes, and ${artifact.size} are signed`, version);
+  // As the manifest was, a moment or a night before.
+  checkKeySet(trusted, clock.now());
   const signature = await readSpool(layout.cache, names.signature, LIMITS.signature);
   await using file = await open(copy, 'r');
   const signed = { descriptor: file.fd, size };
-  const checked = verifyDetached(signed, signature, keys, trustDeps(context));
+  const checked = verifyDetached(signed, signature, trusted.keys, trustDeps(context));
   const [, signer] = await heartbeat.during(both(checkDigest(file, copy, { version, digest }), checked));
   return { event: 'ok', facts: { signer } };
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { LIMITS } from '../limits.ts';
 import type { FetchReport } from '../orders.ts';
 
 const name = z.string().max(255);
@@ -18,10 +19,11 @@ const report = z.object({
           etag: z.string().max(1024).exactOptional(),
         }),
         z.object({ name, outcome: z.literal('not-modified'), url }),
+        z.object({ name, outcome: z.literal('absent') }),
         z.object({ name, outcome: z.literal('failed'), code: z.string().max(64), message: z.string().max(4096) }),
       ]),
     )
-    .max(16),
+    .max(LIMITS.filesPerOrder),
 });
 
 /** Undefined for anything that is not a report: its writer is not trusted. */

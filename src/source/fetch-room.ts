@@ -34,6 +34,15 @@ export interface Wanted {
 
 /** Has the fetch room bring files into the cache directory. Throws SOURCE_* when one of them could not be had. */
 export async function fetchFiles(wanted: Wanted, context: FetchContext): Promise<readonly FetchFileReport[]> {
+  const reports = await tryFiles(wanted, context);
+  for (const report of reports) {
+    if (report.outcome === 'failed') throw fetchFailure(report);
+  }
+  return reports;
+}
+
+/** As `fetchFiles`, but a file that could not be had is for the caller to judge. */
+export async function tryFiles(wanted: Wanted, context: FetchContext): Promise<readonly FetchFileReport[]> {
   const { bus, files, layout, settings } = context;
   const id = randomUUID();
   const order = {
@@ -50,11 +59,7 @@ export async function fetchFiles(wanted: Wanted, context: FetchContext): Promise
   const job = await context.heartbeat.during(
     bus.start(unit, context.fetch.totalTimeout * wanted.files.length + MARGIN),
   );
-  const report = await readReport(id, unit, job, context);
-  for (const file of report.files) {
-    if (file.outcome === 'failed') throw failure(file);
-  }
-  return report.files;
+  return (await readReport(id, unit, job, context)).files;
 }
 
 async function readReport(id: string, unit: string, job: string, context: FetchContext): Promise<FetchReport> {
@@ -74,7 +79,7 @@ function died(unit: string, job: string, cause?: unknown): UpdaterError {
   });
 }
 
-function failure(file: Extract<FetchFileReport, { outcome: 'failed' }>): UpdaterError {
+export function fetchFailure(file: Extract<FetchFileReport, { outcome: 'failed' }>): UpdaterError {
   const known = file.code in CODES && /^(SOURCE|DISK)_/.test(file.code);
   const code = known ? (file.code as ErrorCode) : 'SOURCE_PROTOCOL';
   return new UpdaterError(code, file.message, {

@@ -13,6 +13,8 @@ export interface Certificate {
   readonly bytes: Buffer;
 }
 
+/** RFC 9580 section 5.2.1. */
+const KEY_REVOCATION = 0x20;
 const KEPT: ReadonlySet<number> = new Set([
   TAG.publicKey,
   TAG.publicSubkey,
@@ -38,6 +40,16 @@ export function readCertificates(file: Buffer): readonly Certificate[] {
     fingerprint: fingerprintOf(packets[0] as Packet),
     bytes: Buffer.concat(packets.map(framePacket)),
   }));
+}
+
+/**
+ * Whether it holds a revocation of its primary key. Presence is enough: nobody but the publisher or the operator could have
+ * wanted it there, and one that does not verify is no reason to trust.
+ */
+export function isRevoked({ bytes }: Certificate): boolean {
+  return readPackets(bytes, LIMITS.packetsPerKeyFile).some(
+    ({ tag, body }) => tag === TAG.signature && body[1] === KEY_REVOCATION,
+  );
 }
 
 function binaryOf(file: Buffer): Buffer {

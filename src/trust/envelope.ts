@@ -14,17 +14,29 @@ export interface Envelope {
   readonly signatures: readonly string[];
 }
 
-/** Throws TRUST_ENVELOPE. Fields that it does not know are ignored: nothing reads them. */
-export function readEnvelope(bytes: Uint8Array): Envelope {
-  if (bytes.length > LIMITS.envelope) throw envelopeError(`is larger than ${LIMITS.envelope} bytes`);
-  const value = parse(bytes);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw envelopeError('is not a JSON object');
-  const { manifest, signatures } = value as { manifest?: unknown; signatures?: unknown };
-  if (typeof manifest !== 'string') throw envelopeError('has no text `manifest`');
-  if (Buffer.byteLength(manifest) > LIMITS.manifest) {
-    throw envelopeError(`holds a manifest larger than ${LIMITS.manifest} bytes`);
+/** `what` names the file in messages. Throws TRUST_ENVELOPE. Fields that it does not know are ignored: nothing reads them. */
+export function readEnvelope(bytes: Uint8Array, what = 'the manifest'): Envelope {
+  try {
+    return read(bytes);
+  } catch (error) {
+    if (error instanceof Fault) throw envelopeError(what, error);
+    throw error;
   }
-  if (!manifest.isWellFormed()) throw envelopeError('holds a manifest with half a surrogate pair');
+}
+
+/** What is wrong, as the second half of a sentence about the envelope. */
+class Fault extends Error {}
+
+function read(bytes: Uint8Array): Envelope {
+  if (bytes.length > LIMITS.envelope) throw envelopeFault(`is larger than ${LIMITS.envelope} bytes`);
+  const value = parse(bytes);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw envelopeFault('is not a JSON object');
+  const { manifest, signatures } = value as { manifest?: unknown; signatures?: unknown };
+  if (typeof manifest !== 'string') throw envelopeFault('has no text `manifest`');
+  if (Buffer.byteLength(manifest) > LIMITS.manifest) {
+    throw envelopeFault(`holds a text larger than ${LIMITS.manifest} bytes`);
+  }
+  if (!manifest.isWellFormed()) throw envelopeFault('holds a text with half a surrogate pair');
   return { text: manifest, signatures: readSignatures(signatures) };
 }
 
@@ -33,24 +45,28 @@ function parse(bytes: Uint8Array): unknown {
     return parseStrictJson(decodeText(bytes));
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw envelopeError(`is not plain JSON: ${message}`, error);
+    throw envelopeFault(`is not plain JSON: ${message}`, error);
   }
 }
 
 function readSignatures(value: unknown): readonly string[] {
   const isText = (one: unknown): one is string => typeof one === 'string';
-  if (!Array.isArray(value) || !value.every(isText)) throw envelopeError('has no list of texts `signatures`');
-  if (value.length === 0) throw envelopeError('holds no signature');
+  if (!Array.isArray(value) || !value.every(isText)) throw envelopeFault('has no list of texts `signatures`');
+  if (value.length === 0) throw envelopeFault('holds no signature');
   if (value.length > LIMITS.signaturesPerManifest) {
-    throw envelopeError(`holds more than ${LIMITS.signaturesPerManifest} signatures`);
+    throw envelopeFault(`holds more than ${LIMITS.signaturesPerManifest} signatures`);
   }
   return value;
 }
 
-function envelopeError(problem: string, cause?: unknown): UpdaterError {
-  return new UpdaterError('TRUST_ENVELOPE', `the manifest’s envelope ${problem}`, {
+function envelopeFault(problem: string, cause?: unknown): Fault {
+  return new Fault(problem, cause === undefined ? undefined : { cause });
+}
+
+function envelopeError(what: string, fault: Fault): UpdaterError {
+  return new UpdaterError('TRUST_ENVELOPE', `the envelope of ${what} ${fault.message}`, {
     remedy:
-      'Look at the file that the manifest URL answers: a login page or a proxy’s error is the usual cause. It is fetched again at the next run.',
-    cause,
+      'Look at the file that its URL answers: a login page or a proxy’s error is the usual cause. It is fetched again at the next run.',
+    cause: fault.cause ?? fault,
   });
 }

@@ -13,6 +13,7 @@ import type { Run, RunResult } from '../host/ports.ts';
 import { LIMITS } from '../limits.ts';
 import type { Fingerprint } from '../release.ts';
 import type { Certificate } from './certificate.ts';
+import type { Moment } from './openpgp.ts';
 import { printable, refusal } from './verdict.ts';
 import type { Refusal, RefusalReason } from './verdict.ts';
 
@@ -39,6 +40,7 @@ export async function verifyWithGpgv(
   packet: Uint8Array,
   certificate: Certificate,
   gpgv: Gpgv,
+  moment: Moment = 'now',
 ): Promise<Refusal | undefined> {
   const directory = await onDisk(gpgv.scratch, () => mkdtemp(join(gpgv.scratch, 'gpgv-')));
   try {
@@ -47,20 +49,15 @@ export async function verifyWithGpgv(
       await writeFile(paths.keyring, certificate.bytes, { mode: 0o600, flag: 'wx' });
       await writeFile(paths.signature, packet, { mode: 0o600, flag: 'wx' });
     });
-    return await askGpgv(signed, paths, certificate, gpgv);
+    return await askGpgv(signed, paths, { fingerprint: certificate.fingerprint, moment }, gpgv);
   } finally {
     await onDisk(directory, () => rm(directory, { recursive: true, force: true }));
   }
 }
 
-async function askGpgv(
-  signed: Signed,
-  paths: Paths,
-  certificate: Certificate,
-  gpgv: Gpgv,
-): Promise<Refusal | undefined> {
+async function askGpgv(signed: Signed, paths: Paths, asked: Asked, gpgv: Gpgv): Promise<Refusal | undefined> {
   try {
-    return judge(await runGpgv(signed, paths, gpgv), certificate.fingerprint);
+    return judge(await runGpgv(signed, paths, gpgv), asked);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return refusal('verifier-failed', `gpgv could not be run: ${message}`, error);
@@ -73,6 +70,11 @@ async function onDisk<T>(path: string, work: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw diskError(error, 'write into', path);
   }
+}
+
+interface Asked {
+  readonly fingerprint: Fingerprint;
+  readonly moment: Moment;
 }
 
 interface Paths {
@@ -97,11 +99,11 @@ async function runGpgv(
   return run(command, { ...common, timeout, descriptors: [signed.descriptor] });
 }
 
-function judge(result: RunResult, fingerprint: Fingerprint): Refusal | undefined {
+function judge(result: RunResult, { fingerprint, moment }: Asked): Refusal | undefined {
   const said = new Error(printable(`gpgv: ${result.stderr.toString('latin1')}`));
   if (result.timedOut) return refusal('verifier-failed', 'gpgv did not end in time and was killed', said);
   if (result.signal !== undefined) return refusal('verifier-failed', `gpgv died of ${result.signal}`, said);
-  const refused = readStatus(result.stdout.toString('latin1'), fingerprint);
+  const refused = readStatus(result.stdout.toString('latin1'), fingerprint, moment);
   if (refused !== undefined) return { ...refused, cause: said };
   if (result.status === 0) return undefined;
   return refusal('gpgv-refused', `gpgv ended with status ${String(result.status)}`, said);
@@ -131,8 +133,11 @@ const GOODSIG = /^ [0-9A-F]{16,64} ./;
 const VALIDSIG =
   /^ [0-9A-F]{40,64} \d{4}-\d\d-\d\d \d+ \d+ [46] \d+ \d+ (?:8|9|10) 00 (?<primary>[0-9A-F]{64}|[0-9A-F]{40})$/;
 
-/** The grammar of the status stream (GnuPG doc/DETAILS). Keywords that it does not name say nothing about validity. */
-export function readStatus(status: string, fingerprint: Fingerprint): Refusal | undefined {
+/**
+ * The grammar of the status stream (GnuPG doc/DETAILS). Keywords that it does not name say nothing about validity. gpgv knows
+ * no time but its own: where keys are judged by when they signed, EXPKEYSIG stands for GOODSIG, and openpgp.js has judged.
+ */
+export function readStatus(status: string, fingerprint: Fingerprint, moment: Moment = 'now'): Refusal | undefined {
   if (status === '') return refusal('gpgv-refused', 'gpgv said nothing about it');
   const lines = status.split('\n').map((line) => LINE.exec(line));
   if (!status.endsWith('\n') || lines.pop() !== null || lines.includes(null)) {
@@ -141,9 +146,10 @@ export function readStatus(status: string, fingerprint: Fingerprint): Refusal | 
   const texts = (keyword: string): readonly string[] =>
     lines.flatMap((line) => (line?.[1] === keyword ? [line[2] ?? ''] : []));
   for (const [keyword, [reason, message]] of Object.entries(REFUSING)) {
+    if (keyword === 'EXPKEYSIG' && moment === 'when-signed') continue;
     if (texts(keyword).length > 0) return refusal(reason, message);
   }
-  const [good, ...moreGood] = texts('GOODSIG');
+  const [good, ...moreGood] = [...texts('GOODSIG'), ...(moment === 'now' ? [] : texts('EXPKEYSIG'))];
   const [valid, ...moreValid] = texts('VALIDSIG');
   if (good === undefined || valid === undefined || moreGood.length + moreValid.length > 0 || !GOODSIG.test(good)) {
     return refusal('gpgv-refused', 'gpgv does not report exactly one good signature');

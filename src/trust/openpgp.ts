@@ -7,10 +7,26 @@
  */
 import type { Config, Key, SignaturePacket, Subkey } from 'openpgp';
 import { LIMITS } from '../limits.ts';
+import type { Fingerprint } from '../release.ts';
 import { MAX_CLOCK_SKEW } from './clock.ts';
 import type { Certificate } from './certificate.ts';
-import { refusal } from './verdict.ts';
+import { printable, refusal } from './verdict.ts';
 import type { Refusal } from './verdict.ts';
+
+/** What a certificate says of its key, for people and for warnings. Times in milliseconds since the epoch. */
+export interface KeyFacts {
+  readonly fingerprint: Fingerprint;
+  readonly userIds: readonly string[];
+  /** As `rsa4096` or `ed25519`. */
+  readonly algorithm: string;
+  readonly created: number;
+  /** When it, or the part of it that signs, expires; undefined for never. */
+  readonly expires?: number;
+  /** Whether its signatures count now; `expired`, `revoked` or `unusable` says why not. */
+  readonly state: 'good' | 'expired' | 'revoked' | 'unusable';
+  /** Half a sentence, where it is not good. */
+  readonly problem?: string;
+}
 
 type OpenPgp = typeof import('openpgp');
 
@@ -22,16 +38,23 @@ interface Parsed {
   readonly signer: Key | Subkey;
 }
 
+/**
+ * When a key must not have expired: at the present time, or at the time when it signed, for a signature that may be old,
+ * such as one under a key set. Revoked it must not be at any time.
+ */
+export type Moment = 'now' | 'when-signed';
+
 /** Why `certificate` did not make this signature over `document`, or must not; undefined if openpgp.js accepts it. */
 export async function verifyWithOpenpgp(
   document: Uint8Array,
   packet: Uint8Array,
   certificate: Certificate,
   now: number,
+  moment: Moment = 'now',
 ): Promise<Refusal | undefined> {
   const parsed = await parse(packet, certificate);
   if ('reason' in parsed) return parsed;
-  return (await judgeSigner(parsed, now)) ?? (await judgeDocument(parsed, document, packet, now));
+  return (await judgeSigner(parsed, now, moment)) ?? (await judgeDocument(parsed, document, packet, now));
 }
 
 /** All of that but the signature's own mathematics: for archives, whose bytes only gpgv reads. */
@@ -41,7 +64,66 @@ export async function checkSigner(
   now: number,
 ): Promise<Refusal | undefined> {
   const parsed = await parse(packet, certificate);
-  return 'reason' in parsed ? parsed : judgeSigner(parsed, now);
+  return 'reason' in parsed ? parsed : judgeSigner(parsed, now, 'now');
+}
+
+/** What would become of a signature that the key made now; never throws for what the key is like. */
+export async function describeKey(certificate: Certificate, now: number): Promise<KeyFacts> {
+  const library = await import('openpgp');
+  const config = strict(library);
+  const { fingerprint } = certificate;
+  try {
+    const key = await library.readKey({ binaryKey: certificate.bytes, config });
+    const { algorithm, bits, curve } = key.getAlgorithmInfo();
+    const signs = await signingPart(key, config, now);
+    const expires = await endOf(key, signs.part, config);
+    return {
+      fingerprint,
+      userIds: key.getUserIDs().map(printable),
+      algorithm: algorithm.startsWith('rsa') ? `rsa${bits ?? 0}` : (curve ?? algorithm),
+      created: key.getCreationTime().getTime(),
+      ...(expires === undefined ? {} : { expires }),
+      ...stateOf(key, signs, expires, now),
+    };
+  } catch (error) {
+    const problem = `cannot be read: ${printable(messageOf(error))}`;
+    return { fingerprint, userIds: [], algorithm: 'unknown', created: 0, state: 'unusable', problem };
+  }
+}
+
+interface Signing {
+  readonly part?: Key | Subkey;
+  readonly problem?: string;
+}
+
+/** Of a key that has expired nothing may sign now; the part that did says when that ended. */
+async function signingPart(key: Key, config: Config, now: number): Promise<Signing> {
+  try {
+    return { part: await key.getSigningKey(undefined, new Date(now), undefined, config) };
+  } catch (error) {
+    return { problem: `may not sign: ${printable(messageOf(error))}` };
+  }
+}
+
+async function endOf(key: Key, part: Key | Subkey | undefined, config: Config): Promise<number | undefined> {
+  const ends = [await key.getExpirationTime(undefined, config)];
+  const parts = part === undefined ? key.getSubkeys() : [part];
+  for (const one of parts) if ('mainKey' in one) ends.push(await one.getExpirationTime(undefined, config));
+  const times = ends.flatMap((end) => (end === null || !Number.isFinite(end.valueOf()) ? [] : [end.valueOf()]));
+  return times.length === 0 ? undefined : Math.min(...times);
+}
+
+function stateOf(
+  key: Key,
+  { part, problem }: Signing,
+  expires: number | undefined,
+  now: number,
+): Pick<KeyFacts, 'state' | 'problem'> {
+  if (key.revocationSignatures.length > 0) return { state: 'revoked', problem: 'is revoked' };
+  if (expires !== undefined && expires <= now) return { state: 'expired', problem: `expired on ${iso(expires)}` };
+  if (part === undefined) return { state: 'unusable', problem: problem ?? 'may not sign' };
+  const weak = weakness([key, part]);
+  return weak === undefined ? { state: 'good' } : { state: 'unusable', problem: weak };
 }
 
 async function parse(packet: Uint8Array, certificate: Certificate): Promise<Parsed | Refusal> {
@@ -78,8 +160,17 @@ function strict(library: OpenPgp): Config {
   };
 }
 
-async function judgeSigner(parsed: Parsed, now: number): Promise<Refusal | undefined> {
-  return judgeTimes(parsed, now) ?? judgeStrength(parsed) ?? judgeRevocation(parsed) ?? (await judgeKey(parsed, now));
+async function judgeSigner(parsed: Parsed, now: number, moment: Moment): Promise<Refusal | undefined> {
+  const refused = judgeTimes(parsed, now) ?? judgeStrength(parsed) ?? judgeRevocation(parsed);
+  return refused ?? (await judgeKeyAt(moment, parsed, now));
+}
+
+/** A certificate that was renewed since is not valid yet at the time of its older signatures: present validity does as well. */
+async function judgeKeyAt(moment: Moment, parsed: Parsed, now: number): Promise<Refusal | undefined> {
+  const refused = await judgeKey(parsed, now);
+  const signed = parsed.signature.created?.getTime();
+  if (refused === undefined || moment === 'now' || signed === undefined) return refused;
+  return judgeKey(parsed, signed);
 }
 
 function judgeTimes({ signature, signer }: Parsed, now: number): Refusal | undefined {
@@ -97,12 +188,17 @@ function judgeTimes({ signature, signer }: Parsed, now: number): Refusal | undef
 }
 
 function judgeStrength({ key, signer }: Parsed): Refusal | undefined {
-  for (const part of [key, signer]) {
+  const weak = weakness([key, signer]);
+  return weak === undefined ? undefined : refusal('weak-key', weak);
+}
+
+function weakness(parts: readonly (Key | Subkey)[]): string | undefined {
+  for (const part of parts) {
     const { algorithm, bits } = part.getAlgorithmInfo();
     if (algorithm.startsWith('rsa') && (bits ?? 0) < LIMITS.rsaBits) {
-      return refusal('weak-key', `${named(part)} has ${bits ?? 0} bits; RSA needs ${LIMITS.rsaBits}`);
+      return `${named(part)} has ${bits ?? 0} bits; RSA needs ${LIMITS.rsaBits}`;
     }
-    if (algorithm === 'dsa' || algorithm === 'elgamal') return refusal('weak-key', `${named(part)} uses ${algorithm}`);
+    if (algorithm === 'dsa' || algorithm === 'elgamal') return `${named(part)} uses ${algorithm}`;
   }
   return undefined;
 }

@@ -9,9 +9,11 @@ import { UpdaterError } from '../errors.ts';
 import type { Fingerprint } from '../release.ts';
 import type { Certificate } from './certificate.ts';
 import { readEnvelope } from './envelope.ts';
+import type { Envelope } from './envelope.ts';
 import { verifyWithGpgv } from './gpgv.ts';
 import type { Gpgv } from './gpgv.ts';
 import { verifyWithOpenpgp } from './openpgp.ts';
+import type { Moment } from './openpgp.ts';
 import { plainSignature, signaturePackets } from './structure.ts';
 import { refusal, signersOf, tooFewSigners } from './verdict.ts';
 import type { Refusal, Verdict } from './verdict.ts';
@@ -19,6 +21,8 @@ import type { Refusal, Verdict } from './verdict.ts';
 export interface TrustDeps extends Gpgv {
   /** The time, in milliseconds since the epoch, that openpgp.js and our own checks judge by; gpgv has its own clock. */
   readonly now: number;
+  /** When a key must not have expired; `now` if it is left out. */
+  readonly keysJudged?: Moment;
 }
 
 export interface Verified {
@@ -35,15 +39,32 @@ export async function verifyEnvelope(
   deps: TrustDeps,
 ): Promise<Verified> {
   requireKeys(keys, threshold);
-  const { text, signatures } = readEnvelope(bytes);
+  const envelope = readEnvelope(bytes);
+  return { text: envelope.text, signers: await requireSigners('manifest', envelope, { keys, threshold }, deps) };
+}
+
+/** Whose signatures are asked for, and how many of them. */
+export interface Quorum {
+  readonly keys: readonly Certificate[];
+  readonly threshold: number;
+}
+
+/** Who of these signed the text: at least the threshold. Throws as `verifyEnvelope` does; `what` is for its message. */
+export async function requireSigners(
+  what: string,
+  { text, signatures }: Envelope,
+  { keys, threshold }: Quorum,
+  deps: TrustDeps,
+): Promise<readonly Fingerprint[]> {
+  requireKeys(keys, threshold);
   const document = Buffer.from(text, 'utf8');
   const verdicts: Verdict[] = [];
   for (const armoured of signatures) {
     verdicts.push(...(await judgeBlock(document, Buffer.from(armoured), 1, keys, deps)));
   }
   const signers = signersOf(verdicts);
-  if (signers.length < threshold) throw tooFewSigners('manifest', verdicts, threshold);
-  return { text, signers };
+  if (signers.length < threshold) throw tooFewSigners(what, verdicts, threshold);
+  return signers;
 }
 
 /** One verdict for each signature of one armour block, or a single refusal when the block itself is not plain. */
@@ -93,8 +114,8 @@ async function judgeSignature(
   const notPlain = plainSignature(packet);
   if (notPlain !== undefined) return { accepted: false, refusal: notPlain };
   return judgeByKeys(keys, async (key) => {
-    const refused = await verifyWithOpenpgp(document, packet, key, deps.now);
-    return refused ?? verifyWithGpgv({ bytes: document }, packet, key, deps);
+    const refused = await verifyWithOpenpgp(document, packet, key, deps.now, deps.keysJudged);
+    return refused ?? verifyWithGpgv({ bytes: document }, packet, key, deps, deps.keysJudged);
   });
 }
 

@@ -56,7 +56,7 @@ function settingsWith(changes: Partial<UnitSettings>): NodeSettings {
       channel: 'stable',
       insecureHttp: false,
     },
-    trust: { threshold: 1, keys: [] },
+    trust: { keySet: 1, threshold: 1, keys: [] },
     binary: 'bin/workerd',
     keepVersions: 3,
     mounts: [],
