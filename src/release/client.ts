@@ -2,6 +2,7 @@
 import { open } from 'node:fs/promises';
 import { readHeaders } from '../artifact/headers.ts';
 import type { SignedCounts } from '../artifact/headers.ts';
+import { UpdaterError } from '../errors.ts';
 import type { Manifest } from '../manifest.ts';
 import type { Fingerprint } from '../release.ts';
 import { verifyDetached } from '../trust/archive.ts';
@@ -45,4 +46,9 @@ async function verifySignature(path: string, armoured: Uint8Array, client: Clien
   await using file = await open(path, 'r');
   const { size } = await file.stat();
   return await verifyDetached({ descriptor: file.fd, size }, armoured, client.keys, client.trust);
+}
+
+/** Whether an error says that other keys signed, or none, rather than that nothing could be found out. */
+export function isNotByThese(error: unknown): boolean {
+  return error instanceof UpdaterError && error.code.startsWith('TRUST_') && error.code !== 'TRUST_VERIFIER';
 }

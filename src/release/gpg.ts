@@ -66,6 +66,44 @@ export async function exportKey(gpg: Gpg, fingerprint: Fingerprint): Promise<str
   return succeeded(result, `export the key ${fingerprint}`);
 }
 
+/** `asked`: the agent asks the person for a passphrase. `none`: whoever reads the file has the key. */
+export type Protection = 'asked' | 'none';
+
+/** A new Ed25519 primary key that certifies and does nothing else; it does not expire, so that hosts' settings hold. */
+export async function makePrimaryKey(gpg: Gpg, userId: string, protection: Protection): Promise<Fingerprint> {
+  const make = ['--quick-generate-key', userId, 'ed25519', 'cert', 'never'];
+  return createdKey(await runGpg(gpg, [...unattended(protection), ...make]), 'P', 'make the primary key');
+}
+
+/** A new Ed25519 subkey that signs. `expires` as gpg takes it. */
+export async function addSigningKey(
+  gpg: Gpg,
+  primary: Fingerprint,
+  expires: string,
+  protection: Protection,
+): Promise<Fingerprint> {
+  const make = ['--quick-add-key', primary, 'ed25519', 'sign', expires];
+  return createdKey(await runGpg(gpg, [...unattended(protection), ...make]), 'S', 'make a signing key');
+}
+
+/** The secret subkeys, armoured; in the place of the secret primary key stands a note that it is elsewhere. */
+export async function exportSigningKeys(gpg: Gpg, primary: Fingerprint, protection: Protection): Promise<string> {
+  const result = await runGpg(gpg, [...unattended(protection), '--armor', '--export-secret-subkeys', '--', primary]);
+  return succeeded(result, 'export the signing keys');
+}
+
+function unattended(protection: Protection): readonly string[] {
+  const empty = protection === 'none' ? ['--pinentry-mode=loopback', '--passphrase='] : [];
+  return ['--batch', '--status-fd=2', ...empty];
+}
+
+function createdKey(result: RunResult, kind: 'P' | 'S', doing: string): Fingerprint {
+  const match = new RegExp(`^\\[GNUPG:\\] KEY_CREATED [${kind}B] ([0-9A-F]+)`, 'm').exec(result.stderr.toString());
+  const fingerprint = parseFingerprint(match?.[1] ?? '');
+  if (result.status === 0 && fingerprint !== undefined) return fingerprint;
+  throw gpgError(result.timedOut ? `gpg took too long to ${doing}` : `gpg could not ${doing}`, result);
+}
+
 function localUsers(signers: readonly string[]): readonly string[] {
   return signers.map((signer) => `--local-user=${signer}`);
 }

@@ -7,7 +7,7 @@ import { readDescription, SUFFIX } from './description.ts';
 import type { Description } from './description.ts';
 import type { Addition } from './plan.ts';
 import { refusePath } from './refuse.ts';
-import { archivePath, fileFacts, urlOf } from './site.ts';
+import { archivePath, fileFacts, signaturePath, urlOf } from './site.ts';
 
 export interface Offer {
   readonly description: Description;
@@ -17,6 +17,8 @@ export interface Offer {
   readonly signature: Buffer;
   /** Where it goes, relative to the manifest. */
   readonly place: string;
+  /** Where its signature goes. */
+  readonly signaturePlace: string;
 }
 
 /** Throws RELEASE_INPUT when the archive is not as described, or is not signed. */
@@ -27,12 +29,13 @@ export async function readOffer(descriptionFile: string): Promise<Offer> {
   if (facts?.size !== description.size || facts.sha256 !== description.sha256) {
     throw refusePath(archive, `is not what ${descriptionFile} describes`, 'Build the release again, then sign it.');
   }
-  const place = archivePath(description.version, description.archive);
-  return { description, archive, signature: await readSignature(archive), place };
+  const place = archivePath(description.version, description.sha256, description.archive);
+  const signature = await readSignature(archive);
+  return { description, archive, signature, place, signaturePlace: signaturePath(place, signature) };
 }
 
 /** `mirrors` are absolute URLs of copies of the directory; they are tried after the directory itself. */
-export function additionOf({ description, place }: Offer, mirrors: readonly string[]): Addition {
+export function additionOf({ description, place, signaturePlace }: Offer, mirrors: readonly string[]): Addition {
   const { name, version, severity, notes, epoch, rollback } = description;
   return {
     name,
@@ -41,11 +44,11 @@ export function additionOf({ description, place }: Offer, mirrors: readonly stri
     ...(notes === undefined ? {} : { notes }),
     epoch,
     rollback,
-    artifact: artifactOf(description, place, mirrors),
+    artifact: artifactOf(description, place, urlOf(signaturePlace), mirrors),
   };
 }
 
-function artifactOf(description: Description, place: string, mirrors: readonly string[]): Artifact {
+function artifactOf(description: Description, place: string, signature: string, mirrors: readonly string[]): Artifact {
   const { os, arch, libc, size, unpacked_size, entries, sha256 } = description;
   const url = urlOf(place);
   const copies = mirrors.map((mirror) => new URL(url, mirror.endsWith('/') ? mirror : `${mirror}/`).href);
@@ -58,7 +61,7 @@ function artifactOf(description: Description, place: string, mirrors: readonly s
     unpackedSize: unpacked_size,
     entries,
     sha256,
-    signature: url + SUFFIX.signature,
+    signature,
   };
 }
 

@@ -6,7 +6,10 @@ import type { Artifact, Manifest, Release, Rollout } from '../manifest.ts';
 import type { Version } from '../release.ts';
 import { compareVersions } from '../version.ts';
 import { refusePublication } from './refuse.ts';
-import { timeText } from './text.ts';
+import { nextStep } from './rollout.ts';
+import type { RolloutWish } from './rollout.ts';
+import { platformOf, refuseOtherBytes, refuseOtherFormat, refuseStranding } from './strand.ts';
+import type { ReleaseForce } from './strand.ts';
 
 export interface Publication {
   /** Needed for the first publication; afterwards they must not change. */
@@ -21,11 +24,16 @@ export interface Publication {
   /** Undefined: the added version, or else what was suggested. */
   readonly suggested?: Version | undefined;
   readonly rollout?: Rollout | undefined;
-  /** Added to what is withdrawn already. */
+  /** Of the version that is suggested, where `rollout` does not say it already. */
+  readonly wish?: RolloutWish | undefined;
+  /** Added to what is withdrawn already. If it was suggested, the one release that is left is; of several one must be given. */
   readonly withdrawn?: readonly Version[] | undefined;
+  /** Why: becomes a part of the notes of what is withdrawn. */
+  readonly reason?: string | undefined;
   readonly notBefore?: number | undefined;
   /** How many releases the manifest states, newest first; those that it refers to always stay. */
   readonly keep: number;
+  readonly force?: readonly ReleaseForce[] | undefined;
 }
 
 export type Addition = Pick<Release, 'version' | 'severity' | 'notes' | 'epoch' | 'rollback'> & {
@@ -33,19 +41,17 @@ export type Addition = Pick<Release, 'version' | 'severity' | 'notes' | 'epoch' 
   readonly artifact: Artifact;
 };
 
-/** The serial goes no further than a JSON number carries exactly. */
-const LARGEST_SERIAL = Number.MAX_SAFE_INTEGER;
-
-/** Throws RELEASE_REFUSED or RELEASE_INPUT. Times in milliseconds since the epoch, cut to whole seconds. */
+/** Throws what `refuseStranding` does, and RELEASE_REFUSED. Times in milliseconds since the epoch, cut to whole seconds. */
 export function planManifest(previous: Manifest | undefined, publication: Publication, now: number): Manifest {
   const published = Math.floor(now / 1000) * 1000;
   const releases = publication.additions.reduce(
     (known, addition) => addArtifact(known, addition, publication.notBefore, published),
     previous?.releases ?? [],
   );
-  const suggested = suggestedVersion(previous, publication);
+  const withdrawn = [...new Set([...(previous?.withdrawn ?? []), ...(publication.withdrawn ?? [])])];
+  const suggested = suggestedVersion(previous, publication, releases, withdrawn);
   const minimum = publication.minimum ?? previous?.minimum;
-  const rollout = nextRollout(previous, publication, suggested);
+  const rollout = nextRollout(previous, publication, suggested, now);
   const referred = new Set([
     suggested,
     minimum,
@@ -56,16 +62,16 @@ export function planManifest(previous: Manifest | undefined, publication: Public
     schema: 1,
     name: productName(previous, publication),
     channel: publication.channel ?? previous?.channel ?? 'stable',
-    serial: nextSerial(previous, publication.serial),
+    serial: publication.serial ?? (previous?.serial ?? 0) + 1,
     published,
     expires: Math.floor(publication.expires / 1000) * 1000,
     ...(minimum === undefined ? {} : { minimum }),
     suggested,
     ...(rollout === undefined ? {} : { rollout }),
-    withdrawn: [...new Set([...(previous?.withdrawn ?? []), ...(publication.withdrawn ?? [])])],
-    releases: prune(releases, referred, publication.keep),
+    withdrawn,
+    releases: prune(releases, referred, publication.keep).map((release) => withReason(release, publication)),
   };
-  refuseContradictions(previous, manifest);
+  refuseStranding(previous, manifest, { now: published, force: publication.force ?? [] });
   return manifest;
 }
 
@@ -82,32 +88,48 @@ function productName(previous: Manifest | undefined, { name, additions }: Public
   );
 }
 
-function nextSerial(previous: Manifest | undefined, asked: number | undefined): number {
-  const last = previous?.serial ?? 0;
-  const serial = asked ?? last + 1;
-  if (serial > last && serial <= LARGEST_SERIAL) return serial;
-  const remedy = `Leave --serial out, or give a number above ${last}.`;
-  throw refusePublication(`serial ${serial} does not rise above ${last}; hosts would take it for a replay`, remedy);
+function suggestedVersion(
+  previous: Manifest | undefined,
+  { suggested, additions }: Publication,
+  releases: readonly Release[],
+  withdrawn: readonly Version[],
+): Version {
+  const added = newest(additions.map((each) => each.version));
+  const version = suggested ?? added ?? previous?.suggested;
+  if (version === undefined) {
+    throw refusePublication('the manifest suggests no version', 'Name a built release, or give --suggest VERSION.');
+  }
+  if (suggested !== undefined || !withdrawn.includes(version)) return version;
+  const [only, ...others] = releases.map((each) => each.version).filter((each) => !withdrawn.includes(each));
+  if (only !== undefined && others.length === 0) return only;
+  // Any of them may have been halted for a reason that stands in no manifest.
+  throw refusePublication(
+    `${version} is withdrawn and cannot be suggested`,
+    others.length === 0 ? 'Publish another version first.' : `Give --suggest, one of: ${[only, ...others].join(', ')}.`,
+  );
 }
 
-function suggestedVersion(previous: Manifest | undefined, { suggested, additions }: Publication): Version {
-  const newest = additions
-    .map((each) => each.version)
-    .sort(compareVersions)
-    .at(-1);
-  const version = suggested ?? newest ?? previous?.suggested;
-  if (version !== undefined) return version;
-  throw refusePublication('the manifest suggests no version', 'Name a built release, or give --suggest VERSION.');
+function newest(versions: readonly Version[]): Version | undefined {
+  return [...versions].sort(compareVersions).at(-1);
 }
 
 /** A rollout belongs to one version: it ends when another one is suggested. */
 function nextRollout(
   previous: Manifest | undefined,
-  { rollout }: Publication,
+  { rollout, wish }: Publication,
   suggested: Version,
+  now: number,
 ): Rollout | undefined {
   if (rollout !== undefined) return rollout;
-  return previous?.rollout?.version === suggested ? previous.rollout : undefined;
+  const kept = previous?.rollout?.version === suggested ? previous.rollout : undefined;
+  if (wish === undefined) return kept;
+  return nextStep(previous, suggested, wish, now).rollout ?? kept;
+}
+
+function withReason(release: Release, { reason, withdrawn }: Publication): Release {
+  if (reason === undefined || withdrawn?.includes(release.version) !== true) return release;
+  const notes = release.notes === undefined ? '' : `; ${release.notes}`;
+  return { ...release, notes: `withdrawn: ${reason}${notes}` };
 }
 
 function addArtifact(
@@ -117,19 +139,9 @@ function addArtifact(
   published: number,
 ): readonly Release[] {
   const known = releases.find((release) => release.version === version);
-  const twin = known?.artifacts.find((each) => platform(each) === platform(artifact));
-  if (twin !== undefined && twin.sha256 !== artifact.sha256) {
-    throw refusePublication(
-      `${version} for ${platform(artifact)} is published with other bytes (${twin.sha256}, now ${artifact.sha256})`,
-      'A version never changes. Build it again under a new version.',
-    );
-  }
-  if (known !== undefined && (known.epoch !== epoch || known.rollback !== rollback)) {
-    throw refusePublication(
-      `${version} is published with epoch ${known.epoch} and rollback "${known.rollback}"`,
-      'Build every archive of a version with the same --epoch and --rollback.',
-    );
-  }
+  const twin = known?.artifacts.find((each) => platformOf(each) === platformOf(artifact));
+  if (twin !== undefined) refuseOtherBytes(version, twin, artifact);
+  if (known !== undefined) refuseOtherFormat(known, { epoch, rollback });
   const others = (known?.artifacts ?? []).filter((each) => each !== twin);
   const kept = notBefore ?? known?.notBefore;
   const release: Release = {
@@ -140,13 +152,9 @@ function addArtifact(
     epoch,
     rollback,
     ...(kept === undefined ? {} : { notBefore: Math.floor(kept / 1000) * 1000 }),
-    artifacts: [...others, artifact].sort((a, b) => (platform(a) < platform(b) ? -1 : 1)),
+    artifacts: [...others, artifact].sort((a, b) => (platformOf(a) < platformOf(b) ? -1 : 1)),
   };
   return [...releases.filter((each) => each !== known), release];
-}
-
-function platform({ os, arch, libc }: Artifact): string {
-  return `${os} ${arch} ${libc}`;
 }
 
 function prune(
@@ -156,36 +164,4 @@ function prune(
 ): readonly Release[] {
   const newestFirst = [...releases].sort((a, b) => compareVersions(b.version, a.version));
   return newestFirst.filter((release, place) => place < keep || referred.has(release.version));
-}
-
-function refuseContradictions(previous: Manifest | undefined, manifest: Manifest): void {
-  const stated = new Set(manifest.releases.map((release) => release.version));
-  const { suggested, minimum, rollout, published, expires } = manifest;
-  if (!stated.has(suggested)) {
-    throw refusePublication(`the suggested version ${suggested} is not published`, 'Publish it, or suggest another.');
-  }
-  if (rollout !== undefined && !stated.has(rollout.version)) {
-    throw refusePublication(`the version ${rollout.version} of the rollout is not published`, 'Publish it first.');
-  }
-  if (manifest.withdrawn.includes(suggested)) {
-    throw refusePublication(`${suggested} is withdrawn and cannot be suggested`, 'Give --suggest another VERSION.');
-  }
-  if (minimum !== undefined && compareVersions(minimum, suggested) > 0) {
-    throw refusePublication(
-      `the minimum ${minimum} is newer than the suggested ${suggested}`,
-      'Give another --minimum.',
-    );
-  }
-  if (expires <= published) {
-    const times = `expires ${timeText(expires)}, now ${timeText(published)}`;
-    throw refusePublication(`the manifest would be expired when it is published (${times})`, 'Give a later --expires.');
-  }
-  if (previous !== undefined && published < previous.published) {
-    const message = `the last manifest was published at ${timeText(previous.published)}, which is in the future`;
-    throw refusePublication(message, 'Set the clock of this host, then publish again.');
-  }
-  if (previous !== undefined && manifest.channel !== previous.channel) {
-    const message = `this directory publishes the channel ${previous.channel}, not ${manifest.channel}`;
-    throw refusePublication(message, 'Give each channel a directory of its own.');
-  }
 }

@@ -1,18 +1,33 @@
-/** The static directory that is published: `manifest.json`, and below `releases/` what never changes. */
+/**
+ * The static directory that is published: `manifest.json`, and below `releases/` and `keys/` what never changes.
+ *
+ * A file below `releases/` bears the digest of its bytes in its path: a cache that still has an earlier answer for a path can
+ * then only have the right one, and everything but `manifest.json` may be kept for ever.
+ */
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { constants, copyFile, open, readFile, rm, stat } from 'node:fs/promises';
+import { constants, copyFile, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { diskError, errnoOf } from '../errors.ts';
 import type { Files } from '../host/ports.ts';
+import type { Manifest } from '../manifest.ts';
 import type { Digest, Version } from '../release.ts';
-import { refusePublication } from './refuse.ts';
+import { readEnvelope } from '../trust/envelope.ts';
+import { parseManifest } from '../trust/manifest.ts';
+import { SUFFIX } from './description.ts';
+import { refuse, refusePublication } from './refuse.ts';
 
 export const MANIFEST_FILE = 'manifest.json';
 
 /** Where an archive of a version lies, relative to the manifest. */
-export function archivePath(version: Version, file: string): string {
-  return `releases/${version}/${file}`;
+export function archivePath(version: Version, sha256: Digest, file: string): string {
+  return `releases/${version}/${sha256}/${file}`;
+}
+
+/** Where a signature of the archive lies: one made again, by other keys, is another file. */
+export function signaturePath(archive: string, signature: Uint8Array): string {
+  const digest = createHash('sha256').update(signature).digest('hex');
+  return `${archive}.${digest.slice(0, 16)}${SUFFIX.signature}`;
 }
 
 /** The same as a relative URL: a version may hold `+`, which some servers read as a blank. */
@@ -42,6 +57,12 @@ export async function readManifestFile(directory: string): Promise<Buffer | unde
   }
 }
 
+/** What a directory publishes, whoever signed it: whether it may be believed is found out elsewhere. */
+export async function readPublished(directory: string): Promise<Manifest | undefined> {
+  const envelope = await readManifestFile(directory);
+  return envelope === undefined ? undefined : parseManifest(readEnvelope(envelope).text);
+}
+
 export interface FileFacts {
   readonly size: number;
   readonly sha256: Digest;
@@ -55,24 +76,49 @@ export async function fileFacts(path: string): Promise<FileFacts | undefined> {
     await pipeline(createReadStream(path), hash);
     return { size, sha256: hash.digest('hex') as Digest };
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
+    if (['ENOENT', 'ENOTDIR', 'EISDIR'].includes(errnoOf(error) ?? '')) return undefined;
     throw diskError(error, 'read', path);
   }
 }
 
-/** Refuses (RELEASE_REFUSED) when other bytes lie at `path`; true when these bytes lie there already. */
-export async function isPlaced(path: string, sha256: Digest): Promise<boolean> {
-  const there = await fileFacts(path);
-  if (there === undefined) return false;
-  if (there.sha256 === sha256) return true;
+/**
+ * Refuses (RELEASE_CHANGED) when other bytes lie under this name for this version, or at `place`; true when these bytes lie
+ * there already. It looks at the directory, since a manifest forgets old releases.
+ */
+export async function isPlaced(directory: string, place: string, sha256: Digest): Promise<boolean> {
+  const [releases = '', version = '', , file = ''] = place.split('/');
+  for (const other of await namesIn(`${directory}/${releases}/${version}`)) {
+    const path = `${releases}/${version}/${other}${other === file ? '' : `/${file}`}`;
+    const there = await fileFacts(`${directory}/${path}`);
+    if (there !== undefined && there.sha256 !== sha256) throw otherBytes(`${directory}/${path}`, there.sha256, sha256);
+  }
+  return (await fileFacts(`${directory}/${place}`)) !== undefined;
+}
+
+async function namesIn(directory: string): Promise<readonly string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw diskError(error, 'read', directory);
+  }
+}
+
+function otherBytes(path: string, found: Digest, wanted: Digest): Error {
   const remedy =
     'A version never changes: build it again under a new one. If this one was never announced, remove the file.';
-  throw refusePublication(`${path} holds other bytes (${there.sha256}, not ${sha256})`, remedy);
+  return refuse('RELEASE_CHANGED', `${path} holds other bytes (${found}, not ${wanted})`, remedy);
 }
 
 /** Copies an archive into the directory, whole and flushed before it has its name. Does nothing when it is there. */
-export async function placeArchive(from: string, to: string, sha256: Digest, files: Files): Promise<void> {
-  if (await isPlaced(to, sha256)) return;
+export async function placeArchive(
+  from: string,
+  directory: string,
+  { place, sha256 }: { readonly place: string; readonly sha256: Digest },
+  files: Files,
+): Promise<void> {
+  if (await isPlaced(directory, place, sha256)) return;
+  const to = `${directory}/${place}`;
   await files.makeDirectory(to.slice(0, to.lastIndexOf('/')), 0o755);
   const temporary = `${to}.${randomBytes(6).toString('hex')}.tmp`;
   try {

@@ -1,22 +1,39 @@
 /**
- * `release verify`: a published directory as a host sees it. Whoever publishes by hand, with tar, gpg and jq, hears from it
+ * `release verify`: what is published, in a directory or at a URL, as a host sees it. Whoever publishes by hand, with tar, gpg and jq, hears from it
  * what a host would say.
  */
 import { readFile } from 'node:fs/promises';
-import { UpdaterError } from '../errors.ts';
+import { diskError, errnoOf, UpdaterError } from '../errors.ts';
 import { LIMITS } from '../manifest.ts';
 import type { Artifact, Manifest } from '../manifest.ts';
 import type { Fingerprint, Version } from '../release.ts';
 import type { TrustedKey } from '../settings.ts';
 import { acceptManifest } from '../trust/accept.ts';
+import { readEnvelope } from '../trust/envelope.ts';
+import { certificatesOf, keySetPath, parseKeySet } from '../trust/key-set.ts';
 import type { Gpgv } from '../trust/gpgv.ts';
 import { loadKeys } from '../trust/keys.ts';
-import { readAsClient, verifyArchive } from './client.ts';
+import { verifyEnvelope } from '../trust/verify.ts';
+import { isNotByThese, readAsClient, verifyArchive } from './client.ts';
 import type { Client } from './client.ts';
-import { fileFacts, localPath, MANIFEST_FILE, readManifestFile } from './site.ts';
+import { refuseUnwalkable } from './key-sets.ts';
+import { fileFacts, localPath, MANIFEST_FILE } from './site.ts';
+
+export type Found = { readonly path: string } | 'elsewhere' | 'missing';
+
+/** Where published files are looked for. */
+export interface Site {
+  /** For messages. */
+  readonly name: string;
+  /**
+   * A copy of the first of these URLs (absolute, or relative to the manifest) that can be had; 'elsewhere' when none of them
+   * leads to a place that is looked at. Throws SOURCE_ errors.
+   */
+  readonly file: (urls: readonly string[], limit: number) => Promise<Found>;
+}
 
 export interface VerifyOptions {
-  readonly directory: string;
+  readonly site: Site;
   /** As the settings of a node have them. */
   readonly keys: readonly TrustedKey[];
   readonly threshold: number;
@@ -27,6 +44,8 @@ export interface VerifyOptions {
 export interface VerifyReport {
   readonly manifest: Manifest;
   readonly signers: readonly Fingerprint[];
+  /** Numbers of the key sets that a host with these keys walks. */
+  readonly keySets: readonly number[];
   readonly artifacts: readonly CheckedArtifact[];
 }
 
@@ -37,50 +56,95 @@ export interface CheckedArtifact {
   readonly state: 'verified' | 'elsewhere';
 }
 
-/** Throws what a host would report: TRUST_ and ARTIFACT_ errors, or SOURCE_UNREACHABLE for a file that is not there. */
+/** A published directory: what lies elsewhere is not looked at. */
+export function directorySite(directory: string): Site {
+  return {
+    name: directory,
+    file: async (urls) => {
+      const [place] = urls.map(localPath).filter((path) => path !== undefined);
+      if (place === undefined) return 'elsewhere';
+      const path = `${directory}/${place}`;
+      return (await fileFacts(path)) === undefined ? 'missing' : { path };
+    },
+  };
+}
+
+/** Throws what a host would report: TRUST_ and ARTIFACT_ errors, or SOURCE_ ones for a file that is not there. */
 export async function verifyRelease(options: VerifyOptions, gpgv: Gpgv): Promise<VerifyReport> {
-  const { directory, threshold, now } = options;
-  const client = { keys: await loadKeys(options.keys), threshold, trust: { ...gpgv, now } };
-  const envelope = await readManifestFile(directory);
-  if (envelope === undefined) throw missing(`${directory}/${MANIFEST_FILE}`);
+  const { site, now } = options;
+  const given = { keys: await loadKeys(options.keys), threshold: options.threshold, trust: { ...gpgv, now } };
+  const { client, keySets } = await walkKeySets(site, given);
+  const envelope = await bytesOf(site, MANIFEST_FILE, LIMITS.envelope);
+  if (envelope === undefined) throw missing(site, MANIFEST_FILE);
   const { manifest, signers, text } = await readAsClient(envelope, client);
   const { name, channel } = manifest;
   acceptManifest({ manifest, text }, undefined, { name, channel, now, buildTime: 0 });
   const artifacts: CheckedArtifact[] = [];
   for (const { version, artifacts: offered } of manifest.releases) {
     for (const artifact of offered) {
-      artifacts.push({ version, artifact, state: await checkArtifact(directory, artifact, client) });
+      artifacts.push({ version, artifact, state: await checkArtifact(site, artifact, client) });
     }
   }
-  return { manifest, signers, artifacts };
+  return { manifest, signers, keySets, artifacts };
 }
 
-async function checkArtifact(directory: string, artifact: Artifact, client: Client): Promise<CheckedArtifact['state']> {
-  const [place] = artifact.url.map(localPath).filter((path) => path !== undefined);
-  if (place === undefined) return 'elsewhere';
-  const path = `${directory}/${place}`;
-  const facts = await fileFacts(path);
-  if (facts === undefined) throw missing(path);
+/** From the keys that are given to those of the newest set; sets from before these keys were hosts' are passed over. */
+async function walkKeySets(
+  site: Site,
+  given: Client,
+): Promise<{ readonly client: Client; readonly keySets: readonly number[] }> {
+  let client = given;
+  const keySets: number[] = [];
+  for (let number = 1; number <= LIMITS.keySets; number++) {
+    const envelope = await bytesOf(site, keySetPath(number), LIMITS.envelope);
+    if (envelope === undefined) break;
+    const set = parseKeySet(readEnvelope(envelope).text);
+    try {
+      await verifyEnvelope(envelope, client.keys, client.threshold, client.trust);
+    } catch (error) {
+      if (keySets.length === 0 && isNotByThese(error)) continue;
+      throw error;
+    }
+    await refuseUnwalkable(envelope, undefined, set, client.trust);
+    client = { ...client, keys: certificatesOf(set), threshold: set.threshold };
+    keySets.push(number);
+  }
+  return { client, keySets };
+}
+
+async function checkArtifact(site: Site, artifact: Artifact, client: Client): Promise<CheckedArtifact['state']> {
+  const found = await site.file(artifact.url, artifact.size);
+  if (found === 'elsewhere') return 'elsewhere';
+  const path = found === 'missing' ? '' : found.path;
+  const facts = found === 'missing' ? undefined : await fileFacts(path);
+  if (facts === undefined) throw missing(site, artifact.url.join(', '));
   if (facts.size !== artifact.size)
     throw different('TRUST_SIZE', path, `${facts.size} bytes`, `${artifact.size} bytes`);
   if (facts.sha256 !== artifact.sha256) throw different('TRUST_DIGEST', path, facts.sha256, artifact.sha256);
-  await verifyArchive(path, await readSignature(directory, artifact), artifact, client);
+  const signature = await bytesOf(site, artifact.signature, LIMITS.signature);
+  if (signature === undefined) throw missing(site, artifact.signature);
+  await verifyArchive(path, signature, artifact, client);
   return 'verified';
 }
 
-async function readSignature(directory: string, { signature }: Artifact): Promise<Buffer> {
-  const place = localPath(signature);
-  if (place === undefined) throw missing(signature);
-  const facts = await fileFacts(`${directory}/${place}`);
-  if (facts === undefined) throw missing(`${directory}/${place}`);
-  if (facts.size > LIMITS.signature) {
-    throw different('TRUST_SIZE', place, `${facts.size} bytes`, `at most ${LIMITS.signature} bytes`);
+async function bytesOf(site: Site, url: string, limit: number): Promise<Buffer | undefined> {
+  const found = await site.file([url], limit);
+  if (found === 'missing' || found === 'elsewhere') return undefined;
+  const { path } = found;
+  const facts = await fileFacts(path);
+  if (facts !== undefined && facts.size > limit) {
+    throw different('TRUST_SIZE', path, `${facts.size} bytes`, `at most ${limit} bytes`);
   }
-  return readFile(`${directory}/${place}`);
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw diskError(error, 'read', path);
+  }
 }
 
-function missing(path: string): UpdaterError {
-  return new UpdaterError('SOURCE_UNREACHABLE', `${path} is not there`, {
+function missing(site: Site, url: string): UpdaterError {
+  return new UpdaterError('SOURCE_UNREACHABLE', `${url} is not there (${site.name})`, {
     remedy: 'Publish again: `node-updater release publish` puts every file into place before it changes the manifest.',
   });
 }

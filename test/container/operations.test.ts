@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { makeLab, type Lab } from '../rig/lab/lab.ts';
 
@@ -27,7 +27,9 @@ const runs = (version: string) => ({
 
 /** Changes one byte in the middle of a published archive. */
 async function damage(version: string): Promise<void> {
-  const path = lab.host.path(`/srv/releases/releases/${version}/demo-${version}-linux-amd64-gnu.tar`);
+  const releases = lab.host.path(`/srv/releases/releases/${version}`);
+  const [digest = ''] = await readdir(releases);
+  const path = `${releases}/${digest}/demo-${version}-linux-amd64-gnu.tar`;
   const bytes = await readFile(path);
   const at = Math.floor(bytes.length / 2);
   bytes[at] = (bytes[at] ?? 0) ^ 1;

@@ -5,6 +5,8 @@ import { runRelease } from '../../../src/cli/release.ts';
 import type { ReleaseDeps } from '../../../src/cli/release.ts';
 import { durableFiles } from '../../../src/host/files.ts';
 import { run } from '../../../src/host/run.ts';
+import { hostClock } from '../../../src/host/clock.ts';
+import { silentLog } from '../cli/ledger.ts';
 import { makePublisher } from '../../rig/publisher.ts';
 import type { Publisher } from '../../rig/publisher.ts';
 
@@ -41,9 +43,15 @@ async function type(command: string, env: ReleaseDeps['env'] = {}): Promise<Said
       json = value;
     },
   };
-  const deps = { output, files: durableFiles(run), run, now: Date.now, env: { ...publisher.gpg.env, ...env } };
+  const base = { output, files: durableFiles(run), run, now: Date.now, web: testWeb() };
+  const deps = { ...base, env: { ...publisher.gpg.env, ...env } };
   const status = await runRelease(command.split(/\s+/), deps);
   return { status, lines, json };
+}
+
+function testWeb(): ReleaseDeps['web'] {
+  const log = () => Promise.resolve(silentLog());
+  return { clock: hostClock(), log, signal: () => new AbortController().signal, version: 'test' };
 }
 
 const archiveName = `demo-1.0.0-linux-${process.arch === 'arm64' ? 'arm64' : 'amd64'}-gnu`;
@@ -58,13 +66,14 @@ describe('node-updater release', () => {
     expect(signed.lines).toEqual([`${out}/${archiveName}.tar.zst.asc`, `  by ${fingerprint}`]);
     const published = await type(`publish ${site} ${out}/${archiveName}.release.json -u ${fingerprint} --expires 14d`);
     expect(published.lines).toEqual([
-      `add releases/1.0.0/${archiveName}.tar.zst`,
+      expect.stringMatching(new RegExp(`^add releases/1\\.0\\.0/[0-9a-f]{64}/${archiveName}\\.tar\\.zst$`)),
       'suggest 1.0.0',
       expect.stringMatching(/^publish demo stable serial 1, expires \d{4}-/),
+      `published ${site}/manifest.json`,
     ]);
     const verified = await type(`verify ${site} --key ${file}=${fingerprint}`);
     expect(verified.status).toBe(0);
-    expect(verified.lines.at(-1)).toMatch(/^1\.0\.0 linux \S+ gnu: verified$/);
+    expect(verified.lines).toContainEqual(expect.stringMatching(/^1\.0\.0 linux \S+ gnu: verified$/));
     const { json } = await type(`verify ${site} --key ${file}=${fingerprint} --json`);
     expect(json).toMatchObject({ schema: 1, manifest: { serial: 1 }, signers: [fingerprint] });
   });

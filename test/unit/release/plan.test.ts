@@ -86,18 +86,30 @@ describe('planManifest', () => {
     expect(parseManifest(manifestText(rich))).toEqual(rich);
   });
 
-  const refusals: readonly { name: string; previous?: Manifest; more: Partial<Publication>; now?: number }[] = [
+  const refusals: readonly {
+    name: string;
+    code?: string;
+    previous?: Manifest;
+    more: Partial<Publication>;
+    now?: number;
+  }[] = [
     {
       name: 'other bytes under a version that is published',
+      code: 'RELEASE_CHANGED',
       previous: first,
       more: { additions: [addition('1.0.0', { artifact: artifact({ sha256: 'c'.repeat(64) as Digest }) })] },
     },
-    { name: 'another epoch under it', previous: first, more: { additions: [addition('1.0.0', { epoch: 1 })] } },
-    { name: 'an expiry in the past', previous: first, more: { expires: NOW - 1 } },
-    { name: 'an expiry at this very moment', previous: first, more: { expires: NOW } },
-    { name: 'a serial that stays', previous: first, more: { serial: 1 } },
-    { name: 'a serial that falls', previous: first, more: { serial: 0 } },
-    { name: 'a serial beyond what JSON carries', previous: first, more: { serial: 2 ** 53 } },
+    {
+      name: 'another epoch under it',
+      code: 'RELEASE_CHANGED',
+      previous: first,
+      more: { additions: [addition('1.0.0', { epoch: 1 })] },
+    },
+    { name: 'an expiry in the past', code: 'RELEASE_EXPIRED', previous: first, more: { expires: NOW - 1 } },
+    { name: 'an expiry at this very moment', code: 'RELEASE_EXPIRED', previous: first, more: { expires: NOW } },
+    { name: 'a serial that stays', code: 'RELEASE_SERIAL', previous: first, more: { serial: 1 } },
+    { name: 'a serial that falls', code: 'RELEASE_SERIAL', previous: first, more: { serial: 0 } },
+    { name: 'a serial beyond what JSON carries', code: 'RELEASE_SERIAL', previous: first, more: { serial: 2 ** 53 } },
     { name: 'another product', previous: first, more: { name: 'other' } },
     { name: 'another channel', previous: first, more: { channel: 'beta' } },
     { name: 'a suggestion that is not published', previous: first, more: { suggested: versionOf('9') } },
@@ -107,8 +119,8 @@ describe('planManifest', () => {
     { name: 'a first manifest without a release', more: { name: 'demo' } },
   ];
 
-  it.each(refusals)('refuses $name', ({ previous, more, now }) => {
-    expect(() => plan(previous, more, now)).toThrow(expect.objectContaining({ code: 'RELEASE_REFUSED' }));
+  it.each(refusals)('refuses $name', ({ code = 'RELEASE_REFUSED', previous, more, now }) => {
+    expect(() => plan(previous, more, now)).toThrow(expect.objectContaining({ code }));
   });
 
   it('refuses a manifest that is too large for hosts', () => {

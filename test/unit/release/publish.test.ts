@@ -7,7 +7,7 @@ import { run } from '../../../src/host/run.ts';
 import { planPublication, publishRelease } from '../../../src/release/publish.ts';
 import type { PublishDeps, PublishOptions } from '../../../src/release/publish.ts';
 import { signRelease } from '../../../src/release/sign.ts';
-import { verifyRelease } from '../../../src/release/verify.ts';
+import { directorySite, verifyRelease } from '../../../src/release/verify.ts';
 import type { VerifyReport } from '../../../src/release/verify.ts';
 import type { TrustedKey } from '../../../src/settings.ts';
 import { makeKey, makePublisher, versionOf } from '../../rig/publisher.ts';
@@ -30,7 +30,7 @@ afterEach(async () => {
 });
 
 function verify(keys: readonly TrustedKey[] = [publisher.key], threshold = 1, now = Date.now()): Promise<VerifyReport> {
-  return verifyRelease({ directory: publisher.site, keys, threshold, now }, publisher.gpgv);
+  return verifyRelease({ site: directorySite(publisher.site), keys, threshold, now }, publisher.gpgv);
 }
 
 function deps(): PublishDeps {
@@ -68,7 +68,7 @@ describe('publishRelease', () => {
       jq -j '.signatures[0]' manifest.json > "$1/text.asc"
       gpg --batch --verify "$1/text.asc" "$1/text"
       jq -r '.releases[].artifacts[] | .sha256 + "  " + .url[0]' "$1/text" | sha256sum --check --quiet
-      gpg --batch --verify releases/*/*.asc releases/*/*.zst`;
+      gpg --batch --verify releases/*/*/*.asc releases/*/*/*.zst`;
     const env = { ...publisher.gpg.env };
     execFileSync('sh', ['-c', script, 'sh', publisher.root], { cwd: publisher.site, env, stdio: 'pipe' });
   });
@@ -93,7 +93,8 @@ describe('publishRelease', () => {
   it('lists mirrors after the directory itself', async () => {
     const mirrors = ['https://a.example/x', 'https://b.example/y/'];
     const { manifest } = await publisher.publish({ tree, version: '1.0.0' }, { mirrors });
-    const path = 'releases/1.0.0/demo-1.0.0-linux-amd64-gnu.tar.zst';
+    const digest = manifest.releases[0]?.artifacts[0]?.sha256 ?? '';
+    const path = `releases/1.0.0/${digest}/demo-1.0.0-linux-amd64-gnu.tar.zst`;
     const wanted = [path, `https://a.example/x/${path}`, `https://b.example/y/${path}`];
     expect(manifest.releases[0]?.artifacts[0]?.url.map((url) => url.replace('arm64', 'amd64'))).toEqual(wanted);
   });
@@ -117,7 +118,8 @@ describe('publishRelease', () => {
     };
     await expect(publishRelease(options([descriptionFile]), { ...deps(), files: broken })).rejects.toThrow('power cut');
     expect(await manifestFile()).toBe(before);
-    expect(await readdir(join(publisher.site, 'releases/2.0.0'))).toHaveLength(2);
+    const [digest = ''] = await readdir(join(publisher.site, 'releases/2.0.0'));
+    expect(await readdir(join(publisher.site, 'releases/2.0.0', digest))).toHaveLength(2);
     await publishRelease(options([descriptionFile]), deps());
     expect((await verify()).manifest.suggested).toBe('2.0.0');
   });
@@ -129,15 +131,15 @@ describe('publishRelease refuses', () => {
     await publisher.publish({ tree, version: '2.0.0' }, { keep: 1 });
     await writeFile(join(tree, 'bin/demo'), '#!/bin/sh\necho changed\n');
     const before = await manifestFile();
-    await expect(publisher.publish({ tree, version: '2.0.0' })).rejects.toMatchObject({ code: 'RELEASE_REFUSED' });
-    await expect(publisher.publish({ tree, version: '1.0.0' })).rejects.toMatchObject({ code: 'RELEASE_REFUSED' });
+    await expect(publisher.publish({ tree, version: '2.0.0' })).rejects.toMatchObject({ code: 'RELEASE_CHANGED' });
+    await expect(publisher.publish({ tree, version: '1.0.0' })).rejects.toMatchObject({ code: 'RELEASE_CHANGED' });
     expect(await manifestFile()).toBe(before);
   });
 
   it('a serial that hosts would take for an attack', async () => {
     await publisher.publish({ tree, version: '1.0.0' });
-    await expect(publisher.renew({ serial: 1 })).rejects.toMatchObject({ code: 'RELEASE_REFUSED' });
-    await expect(publisher.renew({ serial: 2_000_000 })).rejects.toMatchObject({ code: 'RELEASE_REFUSED' });
+    await expect(publisher.renew({ serial: 1 })).rejects.toMatchObject({ code: 'RELEASE_SERIAL' });
+    await expect(publisher.renew({ serial: 2_000_000 })).rejects.toMatchObject({ code: 'RELEASE_SERIAL' });
   });
 
   it('to build on a manifest that somebody else put there', async () => {
@@ -174,7 +176,7 @@ describe('publishRelease refuses', () => {
       },
     };
     const raced = publishRelease(options([descriptionFile]), { ...deps(), files: racing });
-    await expect(raced).rejects.toMatchObject({ code: 'RELEASE_REFUSED' });
+    await expect(raced).rejects.toMatchObject({ code: 'RELEASE_SERIAL' });
     expect((await verify()).manifest).toMatchObject({ serial: 2, suggested: '1.0.0' });
   });
 

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { verifyRelease } from '../../../src/release/verify.ts';
+import { directorySite, verifyRelease } from '../../../src/release/verify.ts';
 import type { VerifyReport } from '../../../src/release/verify.ts';
 import { makePublisher } from '../../rig/publisher.ts';
 import type { Publisher } from '../../rig/publisher.ts';
@@ -23,7 +23,10 @@ afterEach(async () => {
 });
 
 function verify(now = Date.now()): Promise<VerifyReport> {
-  return verifyRelease({ directory: publisher.site, keys: [publisher.key], threshold: 1, now }, publisher.gpgv);
+  return verifyRelease(
+    { site: directorySite(publisher.site), keys: [publisher.key], threshold: 1, now },
+    publisher.gpgv,
+  );
 }
 
 /** What a publisher without our tools types. `$1` is the tree, `$2` the version, `$3` the key, `$4` a URL elsewhere. */
@@ -81,31 +84,32 @@ describe('verifyRelease', () => {
     expect(artifacts[0]?.state).toBe('elsewhere');
   });
 
-  const faults: readonly { name: string; code: string; damage: (archive: string) => unknown }[] = [
+  const faults: readonly { name: string; code: string; damage: (archive: string, signature: string) => unknown }[] = [
     {
       name: 'a manifest that is gone',
       code: 'SOURCE_UNREACHABLE',
       damage: () => rm(join(publisher.site, 'manifest.json')),
     },
     { name: 'an archive that is gone', code: 'SOURCE_UNREACHABLE', damage: (archive) => rm(archive) },
-    { name: 'a signature that is gone', code: 'SOURCE_UNREACHABLE', damage: (archive) => rm(`${archive}.asc`) },
+    { name: 'a signature that is gone', code: 'SOURCE_UNREACHABLE', damage: (_, signature) => rm(signature) },
     { name: 'an archive that grew', code: 'TRUST_SIZE', damage: (archive) => appendFile(archive, 'x') },
     { name: 'an archive that changed', code: 'TRUST_DIGEST', damage: flipLastByte },
     {
       name: 'a signature that is none',
       code: 'TRUST_STRUCTURE',
-      damage: (archive) => writeFile(`${archive}.asc`, 'no signature'),
+      damage: (_, signature) => writeFile(signature, 'no signature'),
     },
     {
       name: 'a signature too large',
       code: 'TRUST_SIZE',
-      damage: (archive) => writeFile(`${archive}.asc`, 'x'.repeat(20_000)),
+      damage: (_, signature) => writeFile(signature, 'x'.repeat(20_000)),
     },
   ];
 
   it.each(faults)('refuses $name', async ({ code, damage }) => {
     const { manifest } = await publisher.publish({ tree, version: '1.0.0' });
-    await damage(join(publisher.site, manifest.releases[0]?.artifacts[0]?.url[0] ?? ''));
+    const { url = [], signature = '' } = manifest.releases[0]?.artifacts[0] ?? {};
+    await damage(join(publisher.site, url[0] ?? ''), join(publisher.site, signature));
     await expect(verify()).rejects.toMatchObject({ code });
   });
 

@@ -1,0 +1,68 @@
+/** `release verify`: what hosts make of what is published, and what each of them gets. */
+import { stat } from 'node:fs/promises';
+import type { Argv } from 'yargs';
+import { errnoOf } from '../../errors.ts';
+import type { Site } from '../../release/verify.ts';
+import { atLeastOne, gpgvIn, neededTexts, number, trustedKey, usage, withScratch } from './command.ts';
+import type { Answer, ArgsOf, ReleaseDeps, Take } from './command.ts';
+
+export function verifyCommand(parser: Argv, deps: ReleaseDeps, take: Take): Argv {
+  return parser.command('verify <place>', 'See what is published as a host does', verifyArgs, (args) => {
+    const keys = args.key.map(trustedKey);
+    const threshold = atLeastOne('--threshold', args.threshold) ?? 1;
+    take(() => verify({ place: args.place, keys, threshold, insecureHttp: args.insecureHttp }, deps));
+  });
+}
+
+function verifyArgs(args: Argv) {
+  return args
+    .positional('place', { type: 'string', demandOption: true, describe: 'A directory, or the URL of a manifest.json' })
+    .option('key', { ...neededTexts, describe: 'FILE=FINGERPRINT of a trusted key; may be repeated' })
+    .option('threshold', { ...number, default: 1, describe: 'How many distinct keys must have signed' })
+    .option('insecure-http', { type: 'boolean', default: false, describe: 'Plain http, as hosts must be told too' });
+}
+
+interface Wish extends Pick<ArgsOf<typeof verifyArgs>, 'place' | 'insecureHttp'> {
+  readonly keys: readonly ReturnType<typeof trustedKey>[];
+  readonly threshold: number;
+}
+
+async function verify({ place, keys, threshold, insecureHttp }: Wish, deps: ReleaseDeps): Promise<Answer> {
+  const { verifyRelease } = await import('../../release/verify.ts');
+  const { describeReport } = await import('../../release/words.ts');
+  const { clientsOf, describeClients } = await import('./clients.ts');
+  return withScratch(async (scratch) => {
+    await using opened = await openSite(place, { scratch, insecureHttp }, deps);
+    const options = { site: opened.site, keys, threshold, now: deps.now() };
+    const report = await verifyRelease(options, gpgvIn(scratch, deps));
+    const clients = clientsOf(report.manifest, deps.now());
+    return { lines: [...describeReport(report), ...describeClients(clients)], value: { ...report, clients } };
+  });
+}
+
+interface OpenSite extends AsyncDisposable {
+  readonly site: Site;
+}
+
+async function openSite(
+  place: string,
+  how: { readonly scratch: string; readonly insecureHttp: boolean },
+  deps: ReleaseDeps,
+): Promise<OpenSite> {
+  if (/^[a-z]+:\/\//i.test(place)) {
+    const { openWebSite } = await import('./web-site.ts');
+    return openWebSite(place, how, deps);
+  }
+  await refuseMissing(place);
+  const { directorySite } = await import('../../release/verify.ts');
+  return { site: directorySite(place), [Symbol.asyncDispose]: () => Promise.resolve() };
+}
+
+async function refuseMissing(place: string): Promise<void> {
+  try {
+    await stat(place);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') throw usage(`${place} is neither a directory that is there nor a URL`);
+    throw error;
+  }
+}
