@@ -39,8 +39,7 @@ export interface KeyStep {
 /** Stands for the operator's decision: which keys, how many of them, and which key set they are. */
 export function rootOf({ keySet, keys, threshold }: TrustSettings): Digest {
   const fingerprints = keys.map(({ fingerprint }) => fingerprint).sort();
-  const text = JSON.stringify([keySet, threshold, fingerprints]);
-  return createHash('sha256').update(text).digest('hex') as Digest;
+  return sha256Of(JSON.stringify([keySet, threshold, fingerprints]));
 }
 
 /** The newest set, if it was walked to from what the operator trusts now; undefined when the operator's own keys count. */
@@ -69,7 +68,7 @@ export function nextKeyState(
   now: number,
 ): KeyState {
   const root = rootOf(trust);
-  const sha256 = createHash('sha256').update(text, 'utf8').digest('hex') as Digest;
+  const sha256 = sha256Of(text);
   const steps = before?.root === root ? before.steps : [];
   return { schema: 1, root, text, steps: [...steps, { number: set.number, sha256, taken: now }] };
 }
@@ -93,6 +92,10 @@ export async function saveKeyState(path: string, state: KeyState, files: Files):
   await files.replace(path, `${JSON.stringify(state)}\n`, 0o644);
 }
 
+function sha256Of(text: string): Digest {
+  return createHash('sha256').update(text, 'utf8').digest('hex') as Digest;
+}
+
 function parseKeyState(value: unknown): KeyState {
   const { schema, root, text, steps } = (value ?? {}) as Partial<Record<keyof KeyState, unknown>>;
   const digest = typeof root === 'string' ? parseDigest(root) : undefined;
@@ -100,8 +103,10 @@ function parseKeyState(value: unknown): KeyState {
   if (digest === undefined) throw new Error('`root` is no digest');
   if (typeof text !== 'string') throw new Error('`text` is no text');
   if (!Array.isArray(steps) || !steps.every(isStep)) throw new Error('`steps` is no list of steps');
-  const { number } = parseKeySet(text);
-  if (steps.at(-1)?.number !== number) throw new Error('its last step is not the set that it holds');
+  const last = steps.at(-1);
+  if (last?.number !== parseKeySet(text).number || last.sha256 !== sha256Of(text)) {
+    throw new Error('its last step is not the set that it holds');
+  }
   return { schema, root: digest, text, steps };
 }
 
