@@ -1,0 +1,157 @@
+/** The steps that end a transaction, this run's or another's: the effects of src/activation/*.ts, one by one, in their order. */
+import { judge } from '../../../../src/machine/recover.ts';
+import type { Version } from '../../../../src/release.ts';
+import { change, flushHome } from './disk.ts';
+import {
+  OK,
+  answerOk,
+  bus,
+  disk,
+  failed,
+  flush,
+  is,
+  mayTakeLong,
+  soakLook,
+  verdict,
+  waits,
+  type Effect,
+  type Flow,
+  type Program,
+} from './effect.ts';
+import { NOTED, isDown, orderStop } from './node.ts';
+import type { V, World } from './world.ts';
+
+const soak: readonly Effect[] = [
+  {
+    ...bus('facts', 'soaks', (w) => soakLook(w, verdict(w, NOTED))),
+    late: (w, about) =>
+      mayTakeLong(w, about) && verdict(w, NOTED).kind === 'waiting' ? failed('GATE_NOT_READY') : 'blocked',
+  },
+  {
+    say: 'has held',
+    act: (w) => {
+      w.soaked = true;
+      w.blemish = false;
+      return OK;
+    },
+  },
+];
+
+const commit: readonly Effect[] = [
+  bus('facts', 'takes the last look', (w) => {
+    const judged = verdict(w, NOTED);
+    if (judged.kind === 'holds') return 'next';
+    return judged.kind === 'operator' ? { answer: 'operator' } : failed('GATE_EXITED');
+  }),
+  { say: 'reads the links', act: (w, { to }) => is(w.current, to) },
+  disk('remove fallback', 'unlinks `fallback`', (w, { from }) => {
+    w.committing = true;
+    if (from !== '') change(w, 'U');
+  }),
+  { ...flush, act: (w) => (flushHome(w), OK) },
+];
+
+/** `cleanUp`, which ends several steps; `at`: the place of its first effect in the step. */
+function cleanUp(at: number): readonly Effect[] {
+  return [
+    { say: 'looks for the drop-in', act: (w) => (w.dropIn ? 'next' : { to: at + 2 }) },
+    disk('remove probation', 'removes the drop-in of the probation', (w) => {
+      w.dropIn = false;
+    }),
+    bus('facts', 'looks whether systemd has read that', (w) => (w.loaded === w.dropIn ? { to: at + 4 } : 'next')),
+    bus('reload', 'reloads systemd', (w) => {
+      w.loaded = w.dropIn;
+      return 'next';
+    }),
+    disk('remove down', 'removes the mark `down`', (w) => {
+      w.down = '';
+    }),
+    disk('remove stopped', 'removes the mark `stopped`', (w) => {
+      w.stopped = false;
+    }),
+    disk('remove open', 'removes the mark `open`', (w) => {
+      w.open = false;
+    }),
+  ];
+}
+
+const enable: Effect = {
+  say: 'enables a unit that it has made',
+  needs: 'bus',
+  act: (w, { from }) => {
+    if (from === '') w.enabled = true;
+    return OK;
+  },
+};
+
+const withdraw: readonly Effect[] = [
+  bus('stop', 'asks for a stop', (w) => {
+    orderStop(w, 'us');
+    w.wait = w.job === '' ? 'done' : 'pending';
+    return 'next';
+  }),
+  { ...waits, say: 'learns that the node is down' },
+  disk('remove current', 'unlinks `current`', (w) => {
+    w.wait = '';
+    if (w.current !== '') change(w, 'C');
+  }),
+  flush,
+  ...cleanUp(4),
+  bus('resetFailed', 'forgets that the node failed', (w) => {
+    if (w.act === 'failed') w.act = 'inactive';
+    return OK;
+  }),
+];
+
+const settle: readonly Effect[] = [
+  {
+    say: 'reads the links and the ledger',
+    act: (w, { open }) => {
+      const links = { current: versionOf(w.current), fallback: versionOf(w.fallback) };
+      return { answer: w.open ? 'armed' : judge(open, links) };
+    },
+  },
+];
+
+function versionOf(version: V): Version | undefined {
+  return version === '' ? undefined : (version as Version);
+}
+
+const gateOld: readonly Effect[] = [
+  bus('facts', 'looks at the node', (w) => {
+    w.seen = isDown(w) ? 'down' : 'up';
+    w.base = w.restarts;
+    return 'next';
+  }),
+  {
+    say: 'looks for the mark `stopped`',
+    act: (w, { open }) => {
+      const stopped = open.lastEvent === 'operator' || open.boot !== String(w.boot) || w.stopped;
+      if (!stopped && w.seen === 'down') w.seen = '';
+      return 'next';
+    },
+  },
+  ...cleanUp(2),
+  { say: 'remembers who stopped it', act: (w) => (w.seen === 'down' ? { answer: 'operator' } : 'next') },
+  {
+    ...bus('facts', 'gates the version before', (w) => gateLook(w)),
+    late: (w, about) =>
+      mayTakeLong(w, about) && verdict(w, 0n, w.base).kind === 'waiting' ? failed('GATE_OLD') : 'blocked',
+  },
+];
+
+function gateLook(w: World): Flow {
+  const flow = soakLook(w, verdict(w, 0n, w.base));
+  if (flow === 'next') return OK;
+  return flow === 'blocked' ? flow : failed('GATE_OLD');
+}
+
+export const ENDING = {
+  soak,
+  commit,
+  clean: [...cleanUp(0), enable],
+  prune: [answerOk],
+  settle,
+  withdraw,
+  'gate-old': gateOld,
+} satisfies Partial<Program>;

@@ -1,0 +1,268 @@
+/**
+ * What the model finds wrong in the design as it is, each with the least that has to happen to the host, and with a cure that
+ * is enough. Who closes one in src/ or units/ takes it from here: its cure becomes part of the model's effects and commands.
+ */
+import { ask, enabling, inOrder, markBoth, moved } from './cures.ts';
+import { REAL, withEffect, withPart, withoutEffect, type Design } from './design.ts';
+import { failed, verdict, type Effect } from './effect.ts';
+import type { Kind } from './environment.ts';
+import { NOTED, isDown, orderTryRestart } from './node.ts';
+import type { Scenario } from './world.ts';
+
+export interface Hole {
+  readonly is: string;
+  readonly cure: (design: Design) => Design;
+  readonly scenario: Scenario;
+  readonly kinds: readonly Kind[];
+  /** What happens in the shortest trace, each with the step of the host's own before it. */
+  readonly when: readonly string[];
+  readonly wrong: string;
+}
+
+const LOST = 'current names a version that is not there [I1]';
+const DOWN = 'the node was left down';
+const SAID = 'nobody stopped the node, and the ledger says so';
+const DROP_IN = 'left over: the drop-in [I8]';
+const OLD_LINK = 'new runs, and current is old [I2]';
+const STARTED = 'a node that its operator stopped was started';
+const BLAMED = 'a version is in quarantine with no evidence against it';
+
+export const HOLES: readonly Hole[] = [
+  {
+    is: 'the last look takes a node that is on its way for one that has exited',
+    // It waits, as the soak does.
+    cure: (design) =>
+      withEffect(design, 'commit', 'takes the last look', (look) => ({
+        ...look,
+        act: (w, about) => (verdict(w, NOTED).kind === 'waiting' ? 'blocked' : look.act(w, about)),
+        late: (w, { slow }) => (slow || w.sick ? failed('GATE_NOT_READY') : 'blocked'),
+      })),
+    scenario: 'upgrade',
+    kinds: ['operator and node'],
+    when: ['transaction: flushes the ledger', '! operator: systemctl stop the node'],
+    wrong: BLAMED,
+  },
+  {
+    is: 'the start counts exits of the version before against the candidate when its operator stops the node',
+    // A node on its way is waited for; one that is down after a job that did not fail was stopped by somebody.
+    cure: (design) =>
+      withEffect(design, 'start', 'judges the start', (judge) => ({
+        ...judge,
+        act: (w, about) => {
+          if (w.wait !== 'done' && w.wait !== 'canceled') return judge.act(w, about);
+          if (w.act === 'deactivating' || w.job !== '') return 'blocked';
+          if (!isDown(w)) return judge.act(w, about);
+          Object.assign(w, { wait: '', seen: 'operator' });
+          return 'next';
+        },
+        late: (w, { slow }) => (w.job !== '' && (slow || w.sick) ? failed('GATE_NOT_READY') : 'blocked'),
+      })),
+    scenario: 'upgrade',
+    kinds: ['node ends', 'operator and node'],
+    when: [
+      'transaction: start: notes the clock',
+      '! old crashes',
+      'systemd: starts new',
+      '! operator: systemctl stop the node',
+    ],
+    wrong: BLAMED,
+  },
+  {
+    is: 'the mark `down` outlives the stop of an operator that came before the restart',
+    // One TryRestartUnit needs no mark: systemd carries it out whole. It is asked again in the same way.
+    cure: (design) => {
+      const bare = withoutEffect(
+        withoutEffect(design, 'start', 'opens the mark `down`'),
+        'start',
+        'writes the mark `down`',
+      );
+      return withEffect(bare, 'start', 'asks for a restart for certain', (ask) => ({
+        ...ask,
+        act: (w) => {
+          w.wait = orderTryRestart(w, 'us') === 'nothing' ? 'done' : 'pending';
+          return { to: 10 };
+        },
+      }));
+    },
+    scenario: 'upgrade',
+    kinds: ['operator and node', 'kill'],
+    when: [
+      'transaction: start: writes the mark `down`',
+      '! operator: systemctl stop the node',
+      'systemd: sees the node down',
+      '! SIGKILL of the transaction',
+    ],
+    wrong: STARTED,
+  },
+  {
+    is: 'settling takes a node that is between the halves of a restart for one that is stopped',
+    cure: (design) =>
+      withEffect(design, 'gate-old', 'looks at the node', (look) => ({
+        ...look,
+        act: (w, about) => {
+          const flow = look.act(w, about);
+          if (w.job !== '') w.seen = 'up';
+          return flow;
+        },
+      })),
+    scenario: 'upgrade',
+    kinds: ['host crash', 'operator and node'],
+    when: [
+      'transaction: records that it is about to activate',
+      '! the host crashes and boots',
+      'transaction: flushes the ledger',
+      '! operator: systemctl restart the node',
+    ],
+    wrong: SAID,
+  },
+  {
+    is: 'a version that was staged by a run that died before its last flush is taken for staged',
+    cure: (design) =>
+      withEffect(design, 'stage', 'looks whether new is staged', (look) => ({
+        ...look,
+        act: (w, about) => (w.staged === '' ? look.act(w, about) : { to: design.program.stage.length - 1 }),
+      })),
+    scenario: 'half-staged',
+    kinds: ['host crash'],
+    when: ['transaction: activate: renames it over `current`', '! the host crashes and boots'],
+    wrong: LOST,
+  },
+  {
+    is: 'withdrawing leaves a moment between the stop and the unlink in which the candidate can be started',
+    // It is stopped once more when the link is gone.
+    cure: (design) => {
+      const [stop, learn, unlink, flush, ...rest] = design.program.withdraw as readonly [
+        Effect,
+        Effect,
+        Effect,
+        Effect,
+      ];
+      const again: readonly Effect[] = [
+        stop,
+        learn,
+        unlink,
+        flush,
+        stop,
+        learn,
+        ...rest.map((effect) => moved(effect, 2)),
+      ];
+      return { ...design, program: { ...design.program, withdraw: again } };
+    },
+    scenario: 'install',
+    kinds: ['host crash', 'operator and node'],
+    when: [
+      'transaction: activate: renames it over `current`',
+      '! the host crashes and boots',
+      'transaction: withdraw: learns that the node is down',
+      '! operator: systemctl start the node',
+    ],
+    wrong: 'new runs, and current is nothing [I2]',
+  },
+  {
+    is: 'a first installation is committed before it is enabled, and what comes between leaves it down',
+    // The commit enables it, is one only with its result on record, and what is withdrawn is disabled.
+    cure: (design) => {
+      const [look, links, ...rest] = design.program.commit as readonly [Effect, Effect];
+      const enable = enabling('enables a unit that it has made', true);
+      const withdraw = [enabling('disables it', false), ...design.program.withdraw.map((effect) => moved(effect, 1))];
+      const program = { ...design.program, commit: [look, links, enable, ...rest], withdraw };
+      return withEffect({ ...design, program }, 'settle', 'reads the links and the ledger', (read) => ({
+        ...read,
+        act: (w, about) => {
+          const withdrawn = about.from === '' && !w.open && !about.open.visited.has('clean');
+          return withdrawn && about.open.visited.has('activate') ? { answer: 'uncommitted' } : read.act(w, about);
+        },
+      }));
+    },
+    scenario: 'install',
+    kinds: ['host crash'],
+    when: ['transaction: records that it is about to commit', '! the host crashes and boots'],
+    wrong: DOWN,
+  },
+  {
+    is: 'revert@ does what it saw when it looked, and its operator may have acted since',
+    // It asks for a restart of whatever runs, before the drop-in goes, so that what ends by itself meanwhile is started again.
+    cure: (design) =>
+      inOrder(withPart(withPart(design, 'marks what it saw', markBoth), 'asks for a restart of the node', ask)),
+    scenario: 'upgrade',
+    kinds: ['kill', 'operator and node'],
+    when: [
+      'transaction: activate: renames it over `current`',
+      '! SIGKILL of the transaction',
+      'revert@ 8: removes the mark `stopped`',
+      '! operator: systemctl stop the node',
+    ],
+    wrong: STARTED,
+  },
+  {
+    is: 'revert@ goes on when the transaction could not be stopped',
+    cure: (design) => ({
+      ...design,
+      revert: design.revert.map((line, at) => (at === 0 ? { ...line, text: line.text.replace(/^-/, '') } : line)),
+    }),
+    scenario: 'upgrade',
+    kinds: ['operator and revert@', 'kill revert@'],
+    when: [
+      'transaction: arm: reads the links',
+      '! operator: systemctl start revert@',
+      'systemd: starts revert@',
+      '! SIGKILL of revert@ in its command 1',
+    ],
+    wrong: 'the candidate is current and nothing leads back [I5]',
+  },
+  {
+    is: 'boot@ acts long after the boot when a run of ours has died and revert@ has not looked yet',
+    // /run is empty after a boot: nothing is open then.
+    cure: (design) => ({ ...design, bootKeepsOff: (w) => w.open }),
+    scenario: 'upgrade',
+    kinds: ['kill', 'operator and node'],
+    when: [
+      'systemd: sees new come up',
+      '! SIGKILL of the transaction',
+      'revert@ 1: ends the transaction',
+      '! operator: systemctl start the node',
+    ],
+    wrong: OLD_LINK,
+  },
+  {
+    is: 'what revert@ or settling could not remove is removed by nobody once the transaction has ended',
+    cure: (design) => ({
+      ...design,
+      sweep: (w, transaction) => {
+        design.sweep(w, transaction);
+        if (transaction === 'open' || w.fallback !== '') return;
+        Object.assign(w, { open: false, down: '', stopped: false, restart: false, dropIn: false, loaded: false });
+      },
+    }),
+    scenario: 'upgrade',
+    kinds: ['kill', 'kill revert@'],
+    when: [
+      'transaction: arm: writes the drop-in of the probation',
+      '! SIGKILL of the transaction',
+      'revert@ 5: looks for `down` and `restart`',
+      '! SIGKILL of revert@ in its command 6',
+    ],
+    wrong: DROP_IN,
+  },
+];
+
+/**
+ * All that the checker says of the design as it is: with one thing happening, whatever it is, and with two or three of what only
+ * kills.
+ */
+export const KNOWN: Readonly<
+  Record<Scenario, { readonly anything: readonly string[]; readonly kills: readonly string[] }>
+> = {
+  upgrade: { anything: [STARTED, BLAMED, SAID, OLD_LINK], kills: [DROP_IN] },
+  'half-staged': { anything: [LOST, STARTED, BLAMED, SAID, OLD_LINK], kills: [LOST, DROP_IN] },
+  install: { anything: [DOWN], kills: [DOWN, DROP_IN] },
+  rollback: { anything: [STARTED, BLAMED, SAID, 'old runs, and current is new [I2]'], kills: [DROP_IN] },
+};
+
+/** Nothing is wrong with it: what is found in a mutant of it is the mutant's. */
+export const CURED = HOLES.reduce((design, { cure }) => cure(design), REAL);
+
+/** The design with every hole closed but this one. */
+export function allBut(hole: Hole): Design {
+  return HOLES.reduce((design, other) => (other === hole ? design : other.cure(design)), REAL);
+}

@@ -1,0 +1,89 @@
+/**
+ * The whole transaction, its fallback and a hostile world, explored exhaustively: what may go wrong at every moment, in every
+ * order. NODE_UPDATER_TEST_CASES=2 lets one thing more happen to each host, which is the full run: `npm run test:model`.
+ */
+import { describe, expect, it } from 'vitest';
+import { cases } from '../../../rig/cases.ts';
+import { KILLS } from './environment.ts';
+import { explore, momentsOf, type Exploration, type Explored } from './explore.ts';
+import { CURED, HOLES, KNOWN, allBut } from './holes.ts';
+import { SCENARIOS } from './world.ts';
+
+const EVENTS = Math.min(2, cases(1));
+const DAEMONS = [
+  { daemon: 'plain' },
+  { daemon: 'one that answers its stop with an error', sulky: true },
+  { daemon: 'one whose unit systemd forgets', collectable: true },
+  { daemon: 'one that is slower than every limit', slow: true },
+] as const;
+const LONG = 600_000;
+
+/** How far each way was, for whoever makes the full run. */
+function told(asked: Exploration): Explored {
+  const began = performance.now();
+  const explored = explore(asked);
+  const { states, moves, depth } = explored;
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  const which = asked.design === CURED ? 'every hole closed' : 'as it is';
+  if (EVENTS === 1) return explored;
+  console.log(
+    `${asked.scenario ?? ''}, ${which}, ${asked.events} events: ${states} states, ${moves} moves, depth ${depth}, ${seconds} s`,
+  );
+  return explored;
+}
+
+/** Each wrong thing with its shortest trace, to be read. */
+function tell({ wrong, times }: Explored): string {
+  const found = [...wrong.values()].map(({ what, trace }) => [
+    `${what} (${times.get(what) ?? 0} times), first so:`,
+    ...trace.map((step) => `  ${step}`),
+  ]);
+  return found.flat().join('\n');
+}
+
+const WAYS = [
+  ...(['upgrade', 'rollback'] as const).flatMap((scenario) => DAEMONS.map((daemon) => ({ scenario, ...daemon }))),
+  // Nobody waits for what is slow to be withdrawn, and what staging left is the same for every daemon.
+  ...DAEMONS.slice(0, 3).map((daemon) => ({ scenario: 'install' as const, ...daemon })),
+  { scenario: 'half-staged' as const, ...DAEMONS[0] },
+];
+
+describe('the transaction and its fallback, as they are', () => {
+  it.each(SCENARIOS)('do what was asked for when nothing happens: %s [S3.30]', (scenario) => {
+    const explored = told({ scenario, events: 0 });
+    expect(tell(explored)).toBe('');
+    expect([...explored.outcomes.keys()]).toEqual(['committed']);
+  });
+
+  it.each(SCENARIOS)('have only the holes that are known, whatever one thing happens: %s', (scenario) => {
+    const explored = told({ scenario, events: 1 });
+    expect([...explored.wrong.keys()].sort(), tell(explored)).toEqual([...KNOWN[scenario].anything].sort());
+  });
+
+  it.each(SCENARIOS)(
+    'have only the holes that are known, whatever is killed and whenever, and what recovers too: %s',
+    (scenario) => {
+      const explored = told({ scenario, events: EVENTS + 1, kinds: KILLS });
+      expect([...explored.wrong.keys()].sort(), tell(explored)).toEqual([...KNOWN[scenario].kills].sort());
+    },
+    LONG,
+  );
+
+  it.each(HOLES)('have a hole: $is', (hole) => {
+    const { scenario, kinds, wrong, when } = hole;
+    const explored = explore({ scenario, kinds, events: kinds.length, design: allBut(hole), stopAt: wrong });
+    expect(momentsOf(explored.wrong.get(wrong)?.trace ?? []), tell(explored)).toEqual(when);
+  });
+});
+
+describe('the transaction and its fallback with every hole closed', () => {
+  it.each(WAYS)(
+    'keep every invariant and come to rest, whatever happens and whenever: $scenario of $daemon',
+    ({ scenario, ...daemon }) => {
+      const explored = told({ scenario, events: EVENTS, design: CURED, ...daemon });
+      expect(tell(explored)).toBe('');
+      expect(explored.outcomes.size).toBeGreaterThan(1);
+    },
+    LONG,
+  );
+});

@@ -1,0 +1,255 @@
+/** node-updater@: one run of the transaction's program, each append and each effect a step of its own. */
+import { failureOf } from '../../../../src/machine/run.ts';
+import { conclude } from '../../../../src/machine/conclude.ts';
+import { committedBefore } from '../../../../src/machine/plan.ts';
+import type { Entry } from '../../../../src/machine/record.ts';
+import type { OpenTransaction } from '../../../../src/machine/recover.ts';
+import { isOutcome, isWorking, type Failure, type Outcome, type Transaction } from '../../../../src/machine/state.ts';
+import type { ErrorCode } from '../../../../src/errors.ts';
+import type { Book } from './book.ts';
+import type { Design } from './design.ts';
+import type { About, Effect, Flow } from './effect.ts';
+import { clearProcess, type V, type World } from './world.ts';
+
+export interface Model {
+  readonly design: Design;
+  readonly book: Book;
+  /** A daemon that answers SIGTERM with an error. */
+  readonly sulky: boolean;
+  /** A daemon that takes longer to end or to come up than anybody waits for. */
+  readonly slow: boolean;
+  /** The node's unit is kept by nothing: systemd forgets it while it is down. */
+  readonly collectable: boolean;
+}
+
+export type Move = readonly [say: string, world: World];
+
+/** How the process can go on from here. */
+export function runs(w: World, model: Model): readonly Move[] {
+  if (w.phase === 'step') return effects(w, model);
+  const after = { ...w };
+  return [[`transaction: ${advancePhase(after, model)}`, after]];
+}
+
+export function aboutOf(w: World, model: Model): About {
+  const open = model.book.page(w.ledger).open;
+  if (open === undefined) throw new Error('no transaction is open');
+  return { from: (open.transaction.from ?? '') as V, to: open.transaction.to as string as V, open, slow: model.slow };
+}
+
+/** The effect that the process is about to make. */
+export function effectOf(w: World, model: Model): Effect | undefined {
+  if (w.tx !== 'running' || w.phase !== 'step' || w.state === '' || !isWorking(w.state)) return undefined;
+  return model.design.program[w.state][w.op];
+}
+
+function effects(w: World, model: Model): readonly Move[] {
+  const effect = effectOf(w, model);
+  if (effect === undefined) throw new Error(`${w.state} has no effect ${w.op}`);
+  const moves: Move[] = [];
+  for (const [act, how] of [
+    [effect.act, ''],
+    [effect.late, ' and runs out of time'],
+  ] as const) {
+    if (act === undefined) continue;
+    const after = { ...w };
+    const flow = act(after, aboutOf(w, model));
+    if (flow === 'blocked') continue;
+    // What takes longer than anybody waits for is evidence of this host against the version.
+    if (how !== '' && model.slow) after.evidence = true;
+    follow(after, flow);
+    moves.push([`transaction: ${w.state}: ${effect.say}${how}${said(flow)}`, after]);
+  }
+  return moves;
+}
+
+function said(flow: Flow): string {
+  if (typeof flow === 'string' || 'to' in flow) return '';
+  return ` → ${flow.answer}${flow.code === undefined ? '' : ` ${flow.code}`}`;
+}
+
+/** A step that cannot go on answers `failed`. */
+export function follow(w: World, flow: Exclude<Flow, 'blocked'>): void {
+  if (flow === 'next') w.op += 1;
+  else if ('to' in flow) w.op = flow.to;
+  else {
+    w.answer = flow.answer;
+    w.code = flow.code ?? '';
+    w.phase = 'result';
+    w.op = 0;
+  }
+}
+
+/** One append, one flush, or one decision between the steps. */
+function advancePhase(w: World, model: Model): string {
+  switch (w.phase) {
+    case 'begin':
+      return beginning(w, model);
+    case 'opened':
+      return flushed(w, () => {
+        judgeAnew(w);
+        enter(w, model.design.begin(aboutOf(w, model).open.transaction));
+      });
+    case 'intent':
+      return intent(w, model);
+    case 'result':
+      return result(w, model);
+    case 'ended':
+      return ending(w, model);
+    case 'served':
+      return serve(w, model);
+    case 'step':
+    case '':
+      throw new Error(`the process stands at "${w.phase}"`);
+  }
+}
+
+function beginning(w: World, model: Model): string {
+  w.op += 1;
+  if (w.op === 1) {
+    w.asked = w.request;
+    w.request = '';
+    return 'opens the ledger and takes what was asked for';
+  }
+  if (w.op === 2) {
+    model.design.sweep(w, model.book.page(w.ledger).open === undefined ? 'none' : 'open');
+    return 'sweeps up what an earlier run left';
+  }
+  if (model.book.page(w.ledger).open === undefined) return serve(w, model);
+  enter(w, 'settle');
+  return 'finds an open transaction';
+}
+
+function enter(w: World, state: World['state']): void {
+  w.state = state;
+  w.phase = 'intent';
+  w.op = 0;
+}
+
+function append(w: World, entry: Entry, model: Model): void {
+  w.ledger = model.book.append(w.ledger, entry, w.boot);
+  w.op = 1;
+}
+
+function flushed(w: World, then: () => void): string {
+  w.ledgerFlushed = w.ledger;
+  w.op = 0;
+  then();
+  return 'flushes the ledger';
+}
+
+function intent(w: World, model: Model): string {
+  if (w.op === 1) return flushed(w, () => (w.phase = 'step'));
+  const { open } = aboutOf(w, model);
+  append(w, { kind: 'intent', tx: open.transaction.id, state: w.state as never }, model);
+  return `records that it is about to ${w.state}`;
+}
+
+function result(w: World, model: Model): string {
+  const state = w.state as never;
+  const then = model.design.next(state, w.answer as never);
+  if (then === undefined) throw new Error(`no row for ${w.answer} in ${w.state}`);
+  if (w.op === 1) {
+    return flushed(w, () => {
+      if (w.code !== '') w.failure = w.code;
+      if (then === 'yield') {
+        leave(w, model);
+        return;
+      }
+      w.state = then;
+      w.phase = isOutcome(then) ? 'ended' : 'intent';
+      w.answer = '';
+      w.code = '';
+    });
+  }
+  const { open } = aboutOf(w, model);
+  const failure = w.code === '' ? {} : { failure: failureFor(w.code) };
+  append(w, { kind: 'result', tx: open.transaction.id, state, event: w.answer as never, then, ...failure }, model);
+  return `records that ${w.state} answered ${w.answer}`;
+}
+
+function ending(w: World, model: Model): string {
+  const { records, lastEnded } = model.book.page(w.ledger);
+  if (w.op === 1) {
+    return flushed(w, () => {
+      w.state = '';
+      w.failure = '';
+      const back = lastEnded?.outcome === 'rolled-back' || lastEnded?.outcome === 'stopped-by-operator';
+      if (w.asked === '' || (w.asked === 'rollback' && back)) leave(w, model);
+      else w.phase = 'served';
+    });
+  }
+  const { open } = aboutOf(w, model);
+  append(w, model.design.writes(endedBy(open, w, records)), model);
+  return `records that the transaction ended: ${w.state}`;
+}
+
+/** What the real `conclude` writes; it hands over its entry before it waits for anything. */
+function endedBy(open: OpenTransaction, w: World, records: readonly unknown[]): Entry {
+  let written: Entry | undefined;
+  const ledger = {
+    records: records as never,
+    append: (entry: Entry) => {
+      written = entry;
+      return new Promise<never>(() => undefined);
+    },
+  };
+  const asked = w.asked === 'rollback' && w.state !== 'committed' ? ({ kind: 'rollback' } as never) : undefined;
+  const failure = w.failure === '' ? undefined : failureFor(w.failure);
+  void conclude(open.transaction, { state: w.state as Outcome, failure, asked }, ledger, undefined as never);
+  if (written === undefined) throw new Error('conclude wrote nothing');
+  return written;
+}
+
+const FAILURES = new Map<ErrorCode, Failure>();
+
+function failureFor(code: ErrorCode): Failure {
+  const known = FAILURES.get(code);
+  if (known !== undefined) return known;
+  const failure = { ...failureOf(new Error(code)), code, message: code };
+  FAILURES.set(code, failure);
+  return failure;
+}
+
+/** What was asked for becomes a transaction, or is answered. */
+function serve(w: World, model: Model): string {
+  const { asked } = w;
+  w.asked = '';
+  const target = targetOf(asked, w, model);
+  if (target === '') {
+    leave(w, model);
+    return asked === '' ? 'has nothing to do' : `answers that there is nothing to ${asked}`;
+  }
+  const action = asked === 'rollback' ? 'rollback' : w.current === '' ? 'install' : 'upgrade';
+  const id = `t${model.book.page(w.ledger).opened}`;
+  const from = w.current === '' ? {} : { from: w.current };
+  const transaction = { id, action, ...from, to: target } as unknown as Transaction;
+  append(w, { kind: 'opened', transaction }, model);
+  w.phase = 'opened';
+  w.failure = '';
+  return `opens the ${action} to ${target}`;
+}
+
+/** What was seen of the transaction before says nothing about this one. */
+function judgeAnew(w: World): void {
+  w.committing = false;
+  w.soaked = false;
+  w.blemish = false;
+  w.evidence = false;
+  w.everStopped = w.wish === 'stopped';
+}
+
+function targetOf(asked: World['asked'], w: World, model: Model): V {
+  const page = model.book.page(w.ledger);
+  if (asked === '') return '';
+  if (asked === 'upgrade') return w.current === 'new' || page.quarantined.has('new') ? '' : 'new';
+  const before = w.current === '' ? undefined : committedBefore(w.current as never, page);
+  return (before ?? '') as V;
+}
+
+/** The process ends, however: its unit does, and systemd starts what stands in OnSuccess= and OnFailure=. */
+export function leave(w: World, model: Model): void {
+  w.tx = 'idle';
+  clearProcess(w);
+  if (model.design.deadMan === 'set' && (w.revert === 'idle' || w.revert === 'retry')) w.revert = 'queued';
+}

@@ -1,0 +1,183 @@
+/** The steps of a transaction up to the start of the candidate: the effects of src/activation/*.ts, one by one, in their order. */
+import { flushHome, linkTo, switchTo } from './disk.ts';
+import {
+  OK,
+  after,
+  bus,
+  disk,
+  failed,
+  flush,
+  is,
+  verdict,
+  waits,
+  type Effect,
+  type Flow,
+  type Program,
+} from './effect.ts';
+import { NOTED, isDown, orderRestart, orderTryRestart } from './node.ts';
+import type { World } from './world.ts';
+
+const supply: Pick<Program, 'fetch' | 'verify' | 'stage'> = {
+  fetch: [
+    {
+      say: 'fetches new',
+      needs: 'disk',
+      act: (w) => {
+        if (w.staged === '') w.copy = 'good';
+        return OK;
+      },
+    },
+  ],
+  verify: [{ say: 'verifies new', act: (w) => (w.copy === 'bad' ? failed('TRUST_DIGEST') : OK) }],
+  stage: [
+    { say: 'looks whether new is staged', act: (w) => (w.staged === '' ? 'next' : OK) },
+    disk('makeDirectory versions', 'makes versions/', () => undefined),
+    disk('unpack', 'unpacks new into a staging directory', (w) => {
+      w.litter = true;
+    }),
+    disk('replace record', 'writes the record of new', () => undefined),
+    disk('syncFileSystem staging', 'flushes what it unpacked', (w) => {
+      w.stagedFlush = 'contents';
+    }),
+    disk('rename version', 'renames it to versions/new', (w) => {
+      w.staged = w.copy === 'bad' ? 'bad' : 'good';
+      w.litter = false;
+    }),
+    {
+      say: 'flushes versions/',
+      needs: 'disk',
+      act: (w) => {
+        if (w.stagedFlush === 'contents') w.stagedFlush = 'all';
+        w.copy = '';
+        return OK;
+      },
+    },
+  ],
+};
+
+const preflight: readonly Effect[] = [
+  bus('facts', 'looks at the node', (w, { open }) => {
+    const { action } = open.transaction;
+    const wanted = action === 'install' || (action === 'rollback' && w.act === 'failed');
+    if (isDown(w) && !wanted) return { answer: 'operator', code: 'HOST_NODE_STOPPED' };
+    w.before = isDown(w) ? 'down' : 'running';
+    return 'next';
+  }),
+  { say: 'reads the links', act: (w, { from }) => is(w.current, from) },
+  {
+    say: 'looks for the version',
+    act: (w, { to }) => (to === 'new' && w.staged === '' ? failed('POLICY_NO_TARGET') : OK),
+  },
+];
+
+const arm: readonly Effect[] = [
+  disk('makeDirectory run', 'makes /run/node-updater/demo', () => undefined),
+  disk('mark open', 'marks `open`', (w) => {
+    w.open = true;
+  }),
+  {
+    say: 'reads the links',
+    act: (w, { from }) => (from === '' || w.fallback === from ? { to: 5 } : is(w.current, from)),
+  },
+  disk('symlink fallback', 'makes the link `fallback`', (w, { from }) => {
+    linkTo(w, from);
+  }),
+  flush,
+  bus('facts', 'looks at the node', () => 'next'),
+  disk('makeDirectory drop-ins', 'makes the directory of the drop-in', () => undefined),
+  disk('replace probation', 'writes the drop-in of the probation', (w) => {
+    w.dropIn = true;
+  }),
+  bus('reload', 'reloads systemd', (w) => {
+    w.loaded = w.dropIn;
+    return 'next';
+  }),
+  bus('facts', 'reads what systemd has loaded', (w) => (w.loaded ? OK : failed('HOST_UNIT'))),
+];
+
+const activate: readonly Effect[] = [
+  {
+    say: 'makes a temporary link',
+    needs: 'disk',
+    act: after((w) => {
+      w.litter = true;
+    }),
+  },
+  disk('switchLink current', 'renames it over `current`', (w, { to }) => {
+    switchTo(w, to);
+    w.litter = false;
+  }),
+  { ...flush, act: (w) => (flushHome(w), OK) },
+];
+
+function restarts(w: World): Flow {
+  orderRestart(w, 'us');
+  w.wait = 'pending';
+  return { to: 10 };
+}
+
+const start: readonly Effect[] = [
+  bus('facts', 'reads which invocation it replaces', (w) => {
+    w.seen = 'same';
+    return 'next';
+  }),
+  disk('mark down', 'opens the mark `down`', (w) => {
+    w.down = 'stale';
+  }),
+  {
+    say: 'writes the mark `down`',
+    needs: 'disk',
+    act: after((w) => {
+      w.down = w.seen === 'same' ? 'same' : 'stale';
+      w.seen = '';
+    }),
+  },
+  {
+    say: 'notes the clock',
+    act: (w) => {
+      w.fresh = false;
+      return w.before === 'down' ? { to: 8 } : 'next';
+    },
+  },
+  bus('tryRestart', 'asks for one restart', (w) => {
+    w.wait = orderTryRestart(w, 'us') === 'nothing' ? 'done' : 'pending';
+    return 'next';
+  }),
+  waits,
+  bus('facts', 'looks whether it was restarted', (w) => {
+    const again = w.wait === 'done' && w.job === '' && !isDown(w) && (!w.fresh || w.restarts > 0);
+    return again ? 'next' : { to: 11 };
+  }),
+  bus('restart', 'asks for a restart for certain', (w) => restarts(w)),
+  bus('resetFailed', 'forgets that the node failed', (w) => {
+    if (w.act === 'failed') w.act = 'inactive';
+    return 'next';
+  }),
+  bus('restart', 'asks for a start', (w) => {
+    // Who installs a node, or rolls back one that has failed, wants it to run.
+    w.wish = 'run';
+    return restarts(w);
+  }),
+  waits,
+  bus('facts', 'judges the start', judgeStart),
+  disk('remove down', 'removes the mark `down`', (w) => {
+    w.down = '';
+  }),
+  {
+    say: 'is done',
+    act: (w) => (w.seen === 'operator' ? { answer: 'operator' } : OK),
+  },
+];
+
+function judgeStart(w: World): Flow {
+  const judged = verdict(w, NOTED);
+  const job = w.wait;
+  w.wait = '';
+  if (job === 'no-answer') return failed('GATE_NOT_READY');
+  if (judged.kind === 'failed' && job === 'done') return failed(judged.code);
+  if (judged.kind === 'failed' || (job !== 'done' && job !== 'canceled')) return failed('ACTIVATE_START');
+  w.seen = judged.kind === 'operator' ? 'operator' : '';
+  return 'next';
+}
+
+export const UPGRADING = { ...supply, preflight, arm, activate, start } satisfies Partial<Program>;
