@@ -1,25 +1,24 @@
 /**
- * The model is worth as much as it is true: its effects are held against the calls that the real functions make, and its
- * commands against the units.
+ * The model is worth as much as it is true: its steps are held against the calls that the real ones make and against what
+ * they answer, on a real disk, and its commands against the units.
  */
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { activate } from '../../../../src/activation/activate.ts';
-import { arm } from '../../../../src/activation/arm.ts';
-import { cleanUp } from '../../../../src/activation/clean.ts';
-import { commit } from '../../../../src/activation/commit.ts';
-import type { ActivationContext } from '../../../../src/activation/context.ts';
 import { stageRelease } from '../../../../src/activation/stage.ts';
 import { startNode } from '../../../../src/activation/start.ts';
-import { withdraw } from '../../../../src/activation/withdraw.ts';
+import type { ErrorCode } from '../../../../src/errors.ts';
 import { durableFiles } from '../../../../src/host/files.ts';
 import type { Files, SystemBus, UnitFacts } from '../../../../src/host/ports.ts';
 import { run } from '../../../../src/host/run.ts';
 import { layoutAt, type NodeLayout } from '../../../../src/layout.ts';
-import type { Working } from '../../../../src/machine/state.ts';
+import type { MachineContext } from '../../../../src/machine/context.ts';
+import { failureOf, type Answer } from '../../../../src/machine/run.ts';
+import type { Event, Working } from '../../../../src/machine/state.ts';
+import { makeSteps } from '../../../../src/machine/steps.ts';
 import type { Digest, NodeName } from '../../../../src/release.ts';
 import { stillClock, v } from '../support.ts';
 import { makeBook } from './book.ts';
@@ -77,56 +76,95 @@ function recordingBus(w: World): SystemBus {
     return Promise.resolve(value);
   };
   const restarted = (call: string) => {
-    Object.assign(w, { act: 'active', runs: 'new', fresh: true, restarts: 0 });
+    if (w.act !== 'inactive' || call === 'restart')
+      Object.assign(w, { act: 'active', runs: 'new', fresh: true, restarts: 0 });
     return settled(call, 'done' as const);
   };
-  const facts = (): UnitFacts => {
-    const { service, ...unit } = factsOf(w);
-    const limited = { ...service, startLimitIntervalUsec: 0n } as NonNullable<UnitFacts['service']>;
-    return { ...unit, needDaemonReload: w.loaded !== w.dropIn, service: limited };
-  };
+  const facts = (): UnitFacts => ({ ...factsOf(w), needDaemonReload: w.loaded !== existsSync(layout.probation) });
   return {
     facts: () => settled('facts', facts()),
     reload: () => {
-      w.loaded = calls.includes('replace probation') && !calls.includes('remove probation');
-      w.dropIn = w.loaded;
+      w.loaded = existsSync(layout.probation);
       return settled('reload', undefined);
     },
     tryRestart: () => restarted('tryRestart'),
     restart: () => restarted('restart'),
     stop: () => settled('stop', 'done' as const),
     resetFailed: () => settled('resetFailed', undefined),
+    watch: () => Promise.resolve({ [Symbol.asyncDispose]: () => Promise.resolve() }),
   } as Partial<SystemBus> as SystemBus;
 }
 
-function context(w: World): ActivationContext {
+function contextOf(w: World): MachineContext {
+  const gate = { startTimeout: 1000, grace: 0, soak: 0, interval: 1, failures: 1, probes: [] };
   return {
     layout,
     unit: 'demo.service',
-    settings: { gate: { startTimeout: 1000 } },
+    settings: { node: 'demo', gate },
     files: recordingFiles(),
-    clock: stillClock(),
+    clock: { ...stillClock(), bootId: '0' },
     bus: recordingBus(w),
     heartbeat: { beat: () => undefined, status: () => undefined, during: <T>(waited: Promise<T>) => waited },
-  } as unknown as ActivationContext;
+  } as unknown as MachineContext;
 }
 
 /** A world in the middle of an upgrade, about to take `state`. */
-function worldAt(change: Partial<World> = {}): { w: World; model: Parameters<typeof aboutOf>[1] } {
+function worldAt(state: Working, change: Partial<World>): { w: World; model: Parameters<typeof aboutOf>[1] } {
   const book = makeBook();
-  const w = { ...firstWorld('upgrade', 0, book), tx: 'running' as const, staged: 'good' as const, ...change };
+  const w: World = { ...firstWorld('upgrade', 0, book), tx: 'running', staged: 'good', state, phase: 'step', op: 0 };
   const transaction = { id: 't', action: 'upgrade', from: 'old', to: 'new' } as never;
   w.ledger = book.append(w.ledger, { kind: 'opened', transaction }, 0);
-  return { w, model: { design: REAL, book, sulky: false, slow: false, collectable: false } };
+  w.ledger = book.append(w.ledger, { kind: 'intent', tx: 't', state: 'activate' }, 0);
+  return {
+    w: { ...w, ...change },
+    model: { design: REAL, book, sulky: false, slow: false, collectable: false },
+  };
 }
 
-/** The calls that the model makes in a state, on a host on which everything goes well. */
-function modelled(state: Working, change: Partial<World> = {}): string[] {
-  const { w, model } = worldAt({ state, phase: 'step', op: 0, ...change });
+/** The host of the model, on a real disk. */
+async function layOut(w: World): Promise<void> {
+  await rm(layout.current);
+  await symlink(`versions/${w.current}`, layout.current);
+  if (w.fallback !== '') await symlink(`versions/${w.fallback}`, layout.fallback);
+  const marks = [w.open && layout.openMark, w.stopped && layout.stoppedMark, w.dropIn && layout.probation];
+  for (const path of marks) {
+    if (path === false) continue;
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, '');
+  }
+}
+
+interface Did {
+  readonly calls: readonly string[];
+  readonly event: Event;
+  readonly code: ErrorCode | '';
+}
+
+/** What the real step does and answers. */
+async function done(state: Working, change: Partial<World>): Promise<Did> {
+  const { w, model } = worldAt(state, change);
+  await layOut(w);
+  const { open } = aboutOf(w, model);
+  const steps = makeSteps(
+    open.transaction,
+    open,
+    { records: [], append: () => Promise.reject(new Error()) },
+    contextOf(w),
+  );
+  // What a preflight would have seen.
+  const step =
+    w.before === 'down' ? () => startNode('down', contextOf(w)).then(() => ({ event: 'ok' as const })) : steps[state];
+  const answer: Answer = await step().catch((error: unknown) => ({ event: 'failed', failure: failureOf(error) }));
+  return { calls, event: answer.event, code: answer.failure?.code ?? '' };
+}
+
+/** What the model's step does and answers. */
+function modelled(state: Working, change: Partial<World>): Did {
+  const { w, model } = worldAt(state, change);
   const made: string[] = [];
   while (w.phase === 'step') {
     const effect = REAL.program[state][w.op];
-    if (effect === undefined) break;
+    if (effect === undefined) throw new Error(`${state} has no effect ${w.op}`);
     const flow = effect.act(w, aboutOf(w, model));
     if (flow === 'blocked') {
       w.bootUnit = 'idle';
@@ -136,47 +174,51 @@ function modelled(state: Working, change: Partial<World> = {}): string[] {
     if (effect.port !== undefined) made.push(effect.port);
     follow(w, flow);
   }
-  return made;
+  return { calls: made, event: w.answer as Event, code: w.code };
 }
 
+const ARMED = {
+  current: 'new',
+  fallback: 'old',
+  runs: 'new',
+  fresh: true,
+  open: true,
+  dropIn: true,
+  loaded: true,
+} as const;
+const BACK = { open: false, dropIn: true, loaded: true } as const;
+
+const STEPS: readonly { readonly state: Working; readonly of: string; readonly at: Partial<World> }[] = [
+  { state: 'arm', of: 'a node that runs', at: {} },
+  { state: 'arm', of: 'a node that is armed already', at: { fallback: 'old' } },
+  { state: 'arm', of: 'a link that somebody changed', at: { current: 'new' } },
+  { state: 'activate', of: 'a node that is armed', at: { ...ARMED, current: 'old' } },
+  { state: 'start', of: 'a node that runs', at: { ...ARMED, runs: 'old', fresh: false } },
+  { state: 'start', of: 'a node that is down', at: { ...ARMED, before: 'down', act: 'failed', runs: '' } },
+  { state: 'start', of: 'a node that its operator has stopped', at: { ...ARMED, act: 'inactive', runs: '' } },
+  { state: 'commit', of: 'a node that holds', at: ARMED },
+  { state: 'commit', of: 'a node that has exited', at: { ...ARMED, restarts: 1 } },
+  { state: 'commit', of: 'a node that waits for its restart', at: { ...ARMED, act: 'auto', runs: '' } },
+  { state: 'commit', of: 'a node that is on its way down', at: { ...ARMED, act: 'deactivating' } },
+  { state: 'commit', of: 'a node that its operator has stopped', at: { ...ARMED, act: 'inactive', runs: '' } },
+  { state: 'commit', of: 'a link that somebody changed', at: { ...ARMED, current: 'old' } },
+  { state: 'clean', of: 'a node on probation', at: { ...ARMED, fallback: '' } },
+  { state: 'clean', of: 'a node that is not', at: { ...ARMED, fallback: '', dropIn: false, loaded: false } },
+  { state: 'withdraw', of: 'a node on probation', at: { ...BACK, act: 'inactive', runs: '' } },
+  { state: 'settle', of: 'a node that revert@ has not put back', at: ARMED },
+  { state: 'settle', of: 'a node that revert@ is not done with', at: { ...BACK, open: true } },
+  { state: 'settle', of: 'a host that has booted', at: { current: 'old', fallback: 'old' } },
+  { state: 'settle', of: 'a node that was put back', at: BACK },
+  { state: 'settle', of: 'a node that was committed', at: { ...ARMED, fallback: '', open: false } },
+  { state: 'gate-old', of: 'a node that runs', at: BACK },
+  { state: 'gate-old', of: 'a node that was stopped', at: { ...BACK, stopped: true, act: 'inactive', runs: '' } },
+  { state: 'gate-old', of: 'a node that nobody stopped', at: { ...BACK, act: 'inactive', runs: '' } },
+  { state: 'gate-old', of: 'a node that has exited', at: { ...BACK, act: 'auto', runs: '' } },
+];
+
 describe('the model', () => {
-  it('makes the calls of `arm` in their order', async () => {
-    await arm(v('old'), context(worldAt().w));
-    expect(calls).toEqual(modelled('arm'));
-  });
-
-  it('makes the calls of `activate` in their order', async () => {
-    await activate(v('new'), context(worldAt().w));
-    expect(calls).toEqual(modelled('activate'));
-  });
-
-  it('makes the calls of `start` in their order, for a node that runs and for one that is down', async () => {
-    await startNode('running', context(worldAt().w));
-    expect(calls).toEqual(modelled('start', { current: 'new' }));
-    calls = [];
-    await startNode('down', context(worldAt({ act: 'failed', runs: '' }).w));
-    expect(calls).toEqual(modelled('start', { current: 'new', before: 'down', act: 'failed', runs: '' }));
-  });
-
-  it('makes the calls of `commit` in their order', async () => {
-    await rm(layout.current);
-    await symlink('versions/new', layout.current);
-    await commit(v('new'), { startedAfter: 1n, restarts: 0 }, context(worldAt({ fresh: true }).w));
-    expect(calls).toEqual(modelled('commit', { fresh: true, current: 'new', fallback: 'old' }));
-  });
-
-  it('makes the calls of `clean` and of `withdraw` in their order', async () => {
-    const probation = { dropIn: true, loaded: true } as const;
-    await mkdir(dirname(layout.probation), { recursive: true });
-    await writeFile(layout.probation, '');
-    calls.push('replace probation');
-    const { w } = worldAt({ dropIn: false, loaded: true });
-    await cleanUp(context(w));
-    expect(calls.slice(1)).toEqual(modelled('clean', probation));
-    calls = ['replace probation'];
-    await writeFile(layout.probation, '');
-    await withdraw(context(worldAt({ dropIn: false, loaded: true }).w));
-    expect(calls.slice(1)).toEqual(modelled('withdraw', probation));
+  it.each(STEPS)('does and answers in `$state` what the real step does, for $of', async ({ state, at }) => {
+    expect(modelled(state, at)).toEqual(await done(state, at));
   });
 
   it('makes the calls of `stage` in their order', async () => {
@@ -187,7 +229,7 @@ describe('the model', () => {
       await chmod(`${directory}/demo`, 0o755);
     };
     await stageRelease(release, unpack, layout, recordingFiles());
-    expect(calls).toEqual(modelled('stage', { staged: '', copy: 'good' }));
+    expect(calls).toEqual(modelled('stage', { staged: '', copy: 'good' }).calls);
   });
 
   it.each([

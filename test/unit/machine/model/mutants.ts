@@ -138,6 +138,16 @@ export const MUTANTS: readonly Mutant[] = [
     wrong: /never comes to rest|stays open/,
   },
   {
+    is: 'settles while `fallback` is still there',
+    change: (design) =>
+      withEffect(design, 'settle', 'reads the links and the ledger', (read) => ({
+        ...read,
+        act: (w, about) => read.act({ ...w, fallback: '' }, about),
+      })),
+    kinds: ['host crash', 'timer'],
+    wrong: /the ledger says committed/,
+  },
+  {
     is: 'believes its ledger more than the links',
     change: (design) =>
       withEffect(design, 'settle', 'reads the links and the ledger', (read) => ({
