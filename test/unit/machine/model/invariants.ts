@@ -1,4 +1,7 @@
-/** What must hold in every moment, at every step, and when everything has come to rest (I1-I10 as far as a model can say it). */
+/**
+ * What must hold in every moment, at every step, and when everything has come to rest: I1, I2, I5, I8, I9 and I10. A model has
+ * no bytes, no serials, no data and no other files, so that I3, I4, I6 and I7 are for the proofs on real hosts.
+ */
 import { imagesOf } from './disk.ts';
 import type { Model } from './transaction.ts';
 import type { World } from './world.ts';
