@@ -5,6 +5,7 @@ import { UpdaterError } from '../errors.ts';
 import { parseVersion, type Version } from '../release.ts';
 import { backupCommand } from './backup-args.ts';
 import type { Command, Invocation, Mode } from './command.ts';
+import { keysCommand } from './keys-args.ts';
 import { formatOf } from './quick.ts';
 
 const FORCES = ['quarantine', 'rollout', 'downgrade', 'unhealthy', 'epoch'] as const;
@@ -19,6 +20,7 @@ const COMMANDS = [
   'prune',
   'drill',
   'backup',
+  'keys',
   'config',
   'release',
 ];
@@ -31,6 +33,7 @@ const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   drill: ['yes', 'dry-run', 'wait', 'no-wait'],
   history: ['limit'],
   backup: ['dry-run', 'wait', 'no-wait'],
+  keys: ['fingerprint', 'dry-run'],
   config: ['check'],
 };
 
@@ -61,7 +64,7 @@ export async function parseArgs(argv: readonly string[], version: string): Promi
 type Take = (command: Command) => void;
 
 function commands(parser: Argv, take: Take): Argv {
-  return backupCommand(changing(looking(parser, take), take), modeOf, take)
+  return keysCommand(backupCommand(changing(looking(parser, take), take), modeOf, take), take)
     .command(
       'config [node]',
       'The settings that hold, and who said so',

@@ -1,6 +1,6 @@
 import type { ExitCode } from '../errors.ts';
 import type { Force } from '../orders.ts';
-import type { NodeName, Version } from '../release.ts';
+import type { Fingerprint, NodeName, Version } from '../release.ts';
 import type { Format } from './report-error.ts';
 
 /** What was typed, or asked for by a unit: checked for shape, not yet for sense. */
@@ -34,6 +34,7 @@ export type Command =
       readonly node?: string;
       readonly mode: Mode;
     }
+  | ({ readonly name: 'keys'; readonly mode: Mode } & KeysAction)
   /** yargs has answered already (--help, --version, completion). */
   | { readonly name: 'answered' }
   /** A command of the publisher, which reads its own arguments. */
@@ -44,6 +45,11 @@ export type Command =
   | { readonly name: 'probe'; readonly node: NodeName }
   | { readonly name: 'backup-room'; readonly node: NodeName }
   | { readonly name: 'run' };
+
+export type KeysAction =
+  | { readonly action: 'list' | 'verify'; readonly node?: string }
+  | { readonly action: 'add'; readonly file: string; readonly fingerprint: Fingerprint; readonly node?: string }
+  | { readonly action: 'remove'; readonly fingerprint: Fingerprint; readonly node?: string };
 
 /** `follow` waits for the end; `no-wait` only asks; `dry-run` only says what would be done. */
 export type Mode = 'follow' | 'no-wait' | 'dry-run';

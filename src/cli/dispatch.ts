@@ -25,6 +25,8 @@ export async function dispatch({ command, format }: Invocation, host: Host): Pro
       return (await import('./drill.ts')).drill(command, format, host);
     case 'backup':
       return (await import('./backup.ts')).backup(command, format, host);
+    case 'keys':
+      return (await import('./keys.ts')).keys(command, format, host);
     case 'config':
       return (await import('./settings.ts')).settings(command, format, host);
     case 'release':

@@ -42,6 +42,8 @@ export interface NodeReport {
   readonly answered?: string;
   /** Why the last look failed. */
   readonly checkFailure?: Failure;
+  /** What stops nothing yet: keys and manifests that go out of date, what was refused beside what was taken. */
+  readonly warnings?: readonly Trouble[];
   /** Not before this time the timer's run takes it up. */
   readonly nextRun?: string;
   readonly problems: readonly Trouble[];
@@ -101,6 +103,7 @@ function reportNode(facts: NodeFacts, units: Units, config: ConfigView, compare:
     ...(check === undefined ? {} : { checked: isoTime(check.at) }),
     ...(check?.answered === undefined ? {} : { answered: isoTime(check.answered) }),
     ...(check?.failure === undefined ? {} : { checkFailure: check.failure }),
+    ...(check?.warnings === undefined ? {} : { warnings: check.warnings }),
     ...(next === undefined ? {} : { nextRun: isoTime(next) }),
     problems: [...errors, ...diskTroubles(facts), ...fallbackTroubles(node, units)],
   };

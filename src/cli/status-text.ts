@@ -92,7 +92,8 @@ function troubles(node: NodeReport): Line[] {
     const asked = `${node.current ?? ''} is below ${node.minimum ?? ''}, the minimum that its publisher asks for`;
     said.set(asked, `See what keeps it: node-updater why ${node.node}`);
   }
-  return [...said].flatMap(([message, remedy]) => trouble(`${node.node}: ${message}`, remedy));
+  const warnings = (node.warnings ?? []).flatMap(({ message, remedy }) => warning(`${node.node}: ${message}`, remedy));
+  return [...[...said].flatMap(([message, remedy]) => trouble(`${node.node}: ${message}`, remedy)), ...warnings];
 }
 
 /** Of the last transaction, unless another is under way, or what stopped it is over. */
@@ -102,6 +103,10 @@ function lastFailure({ last, state, unit }: NodeReport): { message: string; reme
   const { code, message, remedy } = last.failure;
   if (code === 'HOST_NODE_STOPPED' && unit?.active === 'active') return undefined;
   return { message: `${last.to} was not committed (${last.outcome.replaceAll('-', ' ')}): ${message}`, remedy };
+}
+
+function warning(message: string, remedy: string): Line[] {
+  return ['', `Warning: ${message}`, `  → ${remedy}`];
 }
 
 function trouble(message: string, remedy: string): Line[] {

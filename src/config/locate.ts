@@ -9,20 +9,38 @@ export type KeyPath = readonly (string | number)[];
 /** The line (from 1) of a key, or undefined where the text does not name it. */
 export type Locate = (path: KeyPath) => number | undefined;
 
+/** Offsets into a text: the first, and the one after the last. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
 interface Cursor {
   readonly text: string;
   at: number;
   /** Offset of each key and array element, by its path. */
   readonly found: Map<string, number>;
+  /** Where the value of each key begins, and the offset after it. */
+  readonly values: Map<string, Span>;
 }
 
 export function locateKeys(text: string): Locate {
-  const cursor: Cursor = { text, at: 0, found: new Map() };
-  readDocument(cursor);
+  const cursor = readAll(text);
   return (path) => {
     const offset = cursor.found.get(id(path));
     return offset === undefined ? undefined : text.slice(0, offset).split('\n').length;
   };
+}
+
+/** Where the value of a key stands that the text gives as `key = value`; undefined for one that it does not. */
+export function locateValue(text: string, path: KeyPath): Span | undefined {
+  return readAll(text).values.get(id(path));
+}
+
+function readAll(text: string): Cursor {
+  const cursor: Cursor = { text, at: 0, found: new Map(), values: new Map() };
+  readDocument(cursor);
+  return cursor;
 }
 
 /** The line of the key, else of the nearest table around it that the text names. */
@@ -85,7 +103,9 @@ function readPair(cursor: Cursor, table: KeyPath): void {
   cursor.at += 1;
   note(cursor, path, start);
   skipBlank(cursor);
+  const value = cursor.at;
   readValue(cursor, path);
+  cursor.values.set(id(path), { start: value, end: cursor.at });
 }
 
 /** Dotted, bare or quoted keys up to `end`, which is not consumed. */

@@ -78,7 +78,7 @@ export async function loadKeyState(path: string): Promise<KeyState | undefined> 
   try {
     return parseKeyState(JSON.parse(await readFile(path, 'utf8')));
   } catch (error) {
-    const errno = errnoOf(error);
+    const errno = error instanceof UpdaterError ? undefined : errnoOf(error);
     if (errno === 'ENOENT') return undefined;
     if (errno !== undefined) throw diskError(error, 'read', path);
     throw new UpdaterError('HOST_STATE', `what is known of key sets, ${path}, cannot be read`, {
@@ -104,7 +104,7 @@ function parseKeyState(value: unknown): KeyState {
   if (typeof text !== 'string') throw new Error('`text` is no text');
   if (!Array.isArray(steps) || !steps.every(isStep)) throw new Error('`steps` is no list of steps');
   const last = steps.at(-1);
-  if (last?.number !== parseKeySet(text).number || last.sha256 !== sha256Of(text)) {
+  if (last?.sha256 !== sha256Of(text) || last.number !== parseKeySet(text).number) {
     throw new Error('its last step is not the set that it holds');
   }
   return { schema, root: digest, text, steps };

@@ -80,7 +80,7 @@ export async function describeKey(certificate: Certificate, now: number): Promis
     return {
       fingerprint,
       userIds: key.getUserIDs().map(printable),
-      algorithm: algorithm.startsWith('rsa') ? `rsa${bits ?? 0}` : (curve ?? algorithm),
+      algorithm: algorithm.startsWith('rsa') ? `rsa${bits ?? 0}` : (curve ?? algorithm).replace(/Legacy$/, ''),
       created: key.getCreationTime().getTime(),
       ...(expires === undefined ? {} : { expires }),
       ...stateOf(key, signs, expires, now),

@@ -31,6 +31,20 @@ describe('status', () => {
     `);
   });
 
+  it('warns of what goes out of date soon, and is no failure for it', () => {
+    const warning = {
+      code: 'TRUST_EXPIRES_SOON',
+      message: 'key set 2 expires on 2026-12-01T00:00:00.000Z',
+      remedy: 'The publisher must publish key set 3.',
+    } as const;
+    const warned = facts(STORY, { check: { ...CHECK, warnings: [warning] } });
+    expect(status(warned, units())).toContain(
+      'Warning: workerd: key set 2 expires on 2026-12-01T00:00:00.000Z\n  → The publisher must publish key set 3.',
+    );
+    expect(reportStatus([warned], units(), config()).nodes[0]?.warnings).toEqual([warning]);
+    expect(exitOfStatus(reportStatus([warned], units(), config()))).toBe(0);
+  });
+
   it('has a stable JSON shape', () => {
     expect(reportStatus([facts(STORY)], units(), config())).toMatchInlineSnapshot(`
       {
