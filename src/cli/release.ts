@@ -24,7 +24,8 @@ export async function runRelease(argv: readonly string[], deps: ReleaseDeps): Pr
     .option('json', { type: 'boolean', default: false, describe: 'Answer in JSON', global: true })
     .demandCommand(1, 'a command is missing')
     .strict()
-    .parserConfiguration({ 'duplicate-arguments-array': false, 'greedy-arrays': false })
+    .check((args) => givenOnce(args))
+    .parserConfiguration({ 'greedy-arrays': false })
     .exitProcess(false)
     .fail((message: string | undefined, error: unknown) => {
       throw error instanceof UpdaterError ? error : usage(message ?? String(error));
@@ -37,6 +38,20 @@ export async function runRelease(argv: readonly string[], deps: ReleaseDeps): Pr
   if (json) deps.output.json({ schema: 1, ...answer.value });
   else deps.output.print(answer.lines);
   return answer.exit ?? EXIT.done;
+}
+
+/** What may be given more than once; anything else that is, came as a list, too. */
+const LISTS: ReadonlySet<string> = new Set(
+  ['_', 'file', 'release', 'localUser', 'u', 'key', 'force', 'mirror', 'withdraw', 'add', 'remove'].flatMap((name) => [
+    name,
+    name.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`),
+  ]),
+);
+
+function givenOnce(args: Readonly<Record<string, unknown>>): true {
+  const twice = Object.keys(args).find((name) => Array.isArray(args[name]) && !LISTS.has(name));
+  if (twice === undefined) return true;
+  throw usage(`--${twice} is given more than once`);
 }
 
 /** In the order of a publisher's day; `take` gets the one that was typed, which has not begun. */

@@ -19,6 +19,7 @@ import { readAsClient, verifyArchive } from './client.ts';
 import type { Client, ReadManifest } from './client.ts';
 import { exportKey, primaryFingerprint } from './gpg.ts';
 import type { Gpg } from './gpg.ts';
+import { refuseUnsignedArchives } from './archive-signers.ts';
 import { readTrustedKeySet } from './key-sets.ts';
 import { additionOf, readOffer } from './offer.ts';
 import type { Offer } from './offer.ts';
@@ -79,6 +80,7 @@ export async function draftManifest(options: PublishOptions, deps: PublishDeps):
   const manifest = planManifest(previous, { ...options, additions }, now);
   refuseUnacceptable(manifest, read, now);
   const added = await checkOffers(options.directory, offers, client);
+  if (set !== undefined) await refuseUnsignedArchives(options.directory, manifest, offers, set, now);
   const threshold = thresholdOf(options, set, Math.max(signerKeys.length, signatureCount(before)), now);
   const counting = set === undefined ? signerKeys : signerKeys.filter(({ fingerprint }) => isIn(set, fingerprint));
   const text = manifestText(manifest);

@@ -10,6 +10,7 @@ import type { Certificate } from '../trust/certificate.ts';
 import { readEnvelope } from '../trust/envelope.ts';
 import { certificatesOf, keySetPath, parseKeySet } from '../trust/key-set.ts';
 import type { KeySet } from '../trust/key-set.ts';
+import { verifySuccessor } from '../trust/rotation.ts';
 import { verifyEnvelope } from '../trust/verify.ts';
 import type { TrustDeps } from '../trust/verify.ts';
 import { refuse } from './refuse.ts';
@@ -54,25 +55,27 @@ export async function readTrustedKeySet(
   return newest.set;
 }
 
-/** Throws RELEASE_KEY_SET unless the thresholds of the set before and of the set itself have signed: as a host walks. */
+/**
+ * Throws RELEASE_KEY_SET unless the thresholds of the set before and of the set itself have signed: by the rule of hosts. The
+ * first set is what operators already have, so nothing but its own threshold can vouch for it.
+ */
 export async function refuseUnwalkable(
   envelope: Buffer,
   before: KeySet | undefined,
   set: KeySet,
   trust: TrustDeps,
 ): Promise<void> {
-  for (const by of before === undefined ? [set] : [before, set]) {
-    try {
-      await verifyEnvelope(envelope, certificatesOf(by), by.threshold, trust);
-    } catch (cause) {
-      if (!(cause instanceof UpdaterError)) throw cause;
-      throw refuse(
-        'RELEASE_KEY_SET',
-        `key set ${set.number} is not signed by ${by.threshold} of the keys of key set ${by.number}; no host could walk to it`,
-        'Have the others sign it: rotate with --request FILE, release sign FILE on their machines, release sign --merge, then release publish --signed FILE.',
-        cause,
-      );
-    }
+  try {
+    if (before === undefined) await verifyEnvelope(envelope, certificatesOf(set), set.threshold, trust);
+    else await verifySuccessor(envelope, { ...before, keys: certificatesOf(before) }, set.name, trust);
+  } catch (cause) {
+    if (!(cause instanceof UpdaterError)) throw cause;
+    throw refuse(
+      'RELEASE_KEY_SET',
+      `no host could walk to key set ${set.number}: it is not signed as it must be`,
+      'It needs the thresholds of the key set before and of its own. Have the others sign it: rotate with --request FILE, release sign FILE on their machines, release sign --merge, then release publish --signed FILE.',
+      cause,
+    );
   }
 }
 

@@ -45,7 +45,8 @@ export type Addition = Pick<Release, 'version' | 'severity' | 'notes' | 'epoch' 
 export function planManifest(previous: Manifest | undefined, publication: Publication, now: number): Manifest {
   const published = Math.floor(now / 1000) * 1000;
   const releases = publication.additions.reduce(
-    (known, addition) => addArtifact(known, addition, publication.notBefore, published),
+    (known, addition) =>
+      addArtifact(known, addition, { ...publication, published, withdrawn: previous?.withdrawn ?? [] }),
     previous?.releases ?? [],
   );
   const withdrawn = [...new Set([...(previous?.withdrawn ?? []), ...(publication.withdrawn ?? [])])];
@@ -135,8 +136,7 @@ function withReason(release: Release, { reason, withdrawn }: Publication): Relea
 function addArtifact(
   releases: readonly Release[],
   { version, severity, notes, epoch, rollback, artifact }: Addition,
-  notBefore: number | undefined,
-  published: number,
+  { notBefore, published, withdrawn }: Pick<Publication, 'notBefore'> & Pick<Manifest, 'published' | 'withdrawn'>,
 ): readonly Release[] {
   const known = releases.find((release) => release.version === version);
   const twin = known?.artifacts.find((each) => platformOf(each) === platformOf(artifact));
@@ -144,11 +144,13 @@ function addArtifact(
   if (known !== undefined) refuseOtherFormat(known, { epoch, rollback });
   const others = (known?.artifacts ?? []).filter((each) => each !== twin);
   const kept = notBefore ?? known?.notBefore;
+  // The reason of a withdrawal stands in the notes, and must outlive a new signature of the archive.
+  const said = withdrawn.includes(version) ? known?.notes : notes;
   const release: Release = {
     version,
     published: known?.published ?? published,
     severity,
-    ...(notes === undefined ? {} : { notes }),
+    ...(said === undefined ? {} : { notes: said }),
     epoch,
     rollback,
     ...(kept === undefined ? {} : { notBefore: Math.floor(kept / 1000) * 1000 }),

@@ -10,13 +10,13 @@ import type { Fingerprint, Version } from '../release.ts';
 import type { TrustedKey } from '../settings.ts';
 import { acceptManifest } from '../trust/accept.ts';
 import { readEnvelope } from '../trust/envelope.ts';
-import { certificatesOf, keySetPath, parseKeySet } from '../trust/key-set.ts';
+import { keySetPath, parseKeySet } from '../trust/key-set.ts';
 import type { Gpgv } from '../trust/gpgv.ts';
 import { loadKeys } from '../trust/keys.ts';
-import { verifyEnvelope } from '../trust/verify.ts';
-import { isNotByThese, readAsClient, verifyArchive } from './client.ts';
+import { checkKeySet, verifySuccessor } from '../trust/rotation.ts';
+import type { TrustedSet } from '../trust/rotation.ts';
+import { readAsClient, verifyArchive } from './client.ts';
 import type { Client } from './client.ts';
-import { refuseUnwalkable } from './key-sets.ts';
 import { fileFacts, localPath, MANIFEST_FILE } from './site.ts';
 
 export type Found = { readonly path: string } | 'elsewhere' | 'missing';
@@ -37,6 +37,8 @@ export interface VerifyOptions {
   /** As the settings of a node have them. */
   readonly keys: readonly TrustedKey[];
   readonly threshold: number;
+  /** Which key set these keys are; 1 unless given. */
+  readonly keySet?: number | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -44,8 +46,8 @@ export interface VerifyOptions {
 export interface VerifyReport {
   readonly manifest: Manifest;
   readonly signers: readonly Fingerprint[];
-  /** Numbers of the key sets that a host with these keys walks. */
-  readonly keySets: readonly number[];
+  /** The key set that a host with these keys has walked to. */
+  readonly keySet: number;
   readonly artifacts: readonly CheckedArtifact[];
 }
 
@@ -73,7 +75,7 @@ export function directorySite(directory: string): Site {
 export async function verifyRelease(options: VerifyOptions, gpgv: Gpgv): Promise<VerifyReport> {
   const { site, now } = options;
   const given = { keys: await loadKeys(options.keys), threshold: options.threshold, trust: { ...gpgv, now } };
-  const { client, keySets } = await walkKeySets(site, given);
+  const { client, keySet } = await walkKeySets(site, options.keySet ?? 1, given);
   const envelope = await bytesOf(site, MANIFEST_FILE, LIMITS.envelope);
   if (envelope === undefined) throw missing(site, MANIFEST_FILE);
   const { manifest, signers, text } = await readAsClient(envelope, client);
@@ -85,31 +87,26 @@ export async function verifyRelease(options: VerifyOptions, gpgv: Gpgv): Promise
       artifacts.push({ version, artifact, state: await checkArtifact(site, artifact, client) });
     }
   }
-  return { manifest, signers, keySets, artifacts };
+  return { manifest, signers, keySet, artifacts };
 }
 
-/** From the keys that are given to those of the newest set; sets from before these keys were hosts' are passed over. */
+/** As a host does: from the key set that the given keys are to the newest. */
 async function walkKeySets(
   site: Site,
+  keySet: number,
   given: Client,
-): Promise<{ readonly client: Client; readonly keySets: readonly number[] }> {
-  let client = given;
-  const keySets: number[] = [];
-  for (let number = 1; number <= LIMITS.keySets; number++) {
-    const envelope = await bytesOf(site, keySetPath(number), LIMITS.envelope);
+): Promise<{ readonly client: Client; readonly keySet: number }> {
+  let here: TrustedSet = { number: keySet, keys: given.keys, threshold: given.threshold };
+  while (here.number < LIMITS.keySets) {
+    const envelope = await bytesOf(site, keySetPath(here.number + 1), LIMITS.envelope);
     if (envelope === undefined) break;
-    const set = parseKeySet(readEnvelope(envelope).text);
-    try {
-      await verifyEnvelope(envelope, client.keys, client.threshold, client.trust);
-    } catch (error) {
-      if (keySets.length === 0 && isNotByThese(error)) continue;
-      throw error;
-    }
-    await refuseUnwalkable(envelope, undefined, set, client.trust);
-    client = { ...client, keys: certificatesOf(set), threshold: set.threshold };
-    keySets.push(number);
+    // The manifest, which says whose keys these are, is judged by the last of them.
+    const { name } = parseKeySet(readEnvelope(envelope).text);
+    const { set, keys } = await verifySuccessor(envelope, here, name, given.trust);
+    here = { number: set.number, keys, threshold: set.threshold, expires: set.expires };
   }
-  return { client, keySets };
+  checkKeySet(here, given.trust.now);
+  return { client: { ...given, keys: here.keys, threshold: here.threshold }, keySet: here.number };
 }
 
 async function checkArtifact(site: Site, artifact: Artifact, client: Client): Promise<CheckedArtifact['state']> {

@@ -74,10 +74,10 @@ function offered(previous: Manifest | undefined, manifest: Manifest): readonly s
   return changed('offer', previous === undefined ? undefined : offerOf(previous), offerOf(manifest));
 }
 
-export function describeReport({ manifest, signers, artifacts }: VerifyReport): readonly string[] {
+export function describeReport({ manifest, signers, keySet, artifacts }: VerifyReport): readonly string[] {
   return [
     `${manifest.name} ${manifest.channel} serial ${manifest.serial}, expires ${timeText(manifest.expires)}`,
-    `signed by ${signers.join(', ')}`,
+    `signed by ${signers.join(', ')}${keySet === 1 ? '' : ` of key set ${keySet}`}`,
     `suggests ${manifest.suggested}`,
     ...artifacts.map(({ version, artifact: { os, arch, libc }, state }) => {
       const found = state === 'verified' ? 'verified' : 'not checked: it lies elsewhere';

@@ -93,9 +93,8 @@ export async function withScratch<T>(use: (scratch: string) => Promise<T>): Prom
   }
 }
 
-/** Puts `would` before each line. */
-export function would(lines: readonly string[]): readonly string[] {
-  return lines.map((line) => `would ${line}`);
+export function signatures(count: number): string {
+  return count === 1 ? '1 signature' : `${count} signatures`;
 }
 
 export function trustedKey(pair: string): TrustedKey {

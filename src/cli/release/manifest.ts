@@ -11,6 +11,7 @@ import {
   key,
   localUser,
   number,
+  signatures,
   text,
   texts,
   timeOf,
@@ -166,7 +167,7 @@ export async function writeRequest(path: string, request: SigningRequest, files:
   const { requestText } = await import('../../release/request.ts');
   await files.replace(path, requestText(request), 0o644);
   return [
-    `${path} has ${request.signatures.length} signatures`,
+    `${path} has ${signatures(request.signatures.length)}`,
     `each of the others types: node-updater release sign ${path} -u KEY`,
     `then you: node-updater release publish DIRECTORY --signed ${path}`,
   ];

@@ -32,6 +32,7 @@ export function publishCommand(parser: Argv, deps: ReleaseDeps, take: Take): Arg
     .command('publish <directory> [release..]', 'Put signed releases into a static directory', publishArgs, (args) => {
       if (args.signed !== undefined) {
         const path = args.signed;
+        refuseMixed(args);
         take((announce) => complete(path, args, deps, announce));
         return;
       }
@@ -78,8 +79,13 @@ function publishArgs(args: Argv) {
     .option('suggest', { ...text, describe: 'The newest of the releases unless given' })
     .option('withdraw', { ...texts, describe: 'A version that no host may take any more' })
     .option('not-before', { ...text, describe: 'When hosts may activate the releases: a duration from now, or a time' })
-    .option('mirror', { ...texts, describe: 'URL of a copy of the directory' })
-    .conflicts('signed', ['request', 'local-user']);
+    .option('mirror', { ...texts, describe: 'URL of a copy of the directory' });
+}
+
+/** A request states all that is published; nothing can be added to what others have signed. */
+function refuseMixed(args: PublishArgs): void {
+  if (args.request === undefined && args.localUser.length === 0 && args.release.length === 0) return;
+  throw usage('--signed publishes a request as it is: leave --request, --local-user and releases out');
 }
 
 type PublishArgs = ArgsOf<typeof publishArgs>;

@@ -66,7 +66,7 @@ async function rotation(args: Args, deps: ReleaseDeps, announce: Announce): Prom
   });
 }
 
-/** Hosts that took the key set wait for a manifest that its threshold has signed. */
+/** Hosts that took the key set wait for a manifest and archives that its keys have signed. */
 const RENEW = 'next, renew the manifest with the keys of this set: node-updater release publish DIRECTORY -u KEY…';
 
 async function productOf(directory: string): Promise<string> {

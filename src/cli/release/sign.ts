@@ -4,7 +4,7 @@ import type { Argv } from 'yargs';
 import { diskError } from '../../errors.ts';
 import type { Countersigned } from '../../release/countersign.ts';
 import { RELEASE_FORCES } from '../../release/strand.ts';
-import { dryRun, gpgOf, localUser, text, texts, usage, withSigning } from './command.ts';
+import { dryRun, gpgOf, localUser, signatures, text, texts, usage, withSigning } from './command.ts';
 import { forcesOf } from './manifest.ts';
 import type { Announce, Answer, ArgsOf, ReleaseDeps, Take } from './command.ts';
 
@@ -83,7 +83,7 @@ async function signRequests(
       };
       const plan = args.dryRun ? await planCountersign(options, signing) : await countersign(options, told);
       if (args.dryRun) lines.push(...describe(path, plan), `would sign ${path} by ${signers.join(', ')}`);
-      else lines.push(`${path} has ${plan.request.signatures.length} signatures`);
+      else lines.push(`${path} has ${signatures(plan.request.signatures.length)}`);
       const { says, changes, replaces, request } = plan;
       requests.push({ path, kind: request.kind, says, changes, replaces, signatures: request.signatures.length });
     }
@@ -112,10 +112,9 @@ async function mergeRequests(paths: readonly string[], doing: Doing, { files }: 
   if (into === undefined || others.length === 0) throw usage('--merge takes the request and at least one signed copy');
   const { mergeInto, planMerge } = await import('../../release/countersign.ts');
   const merged = doing === 'do' ? await mergeInto(into, others, files) : await planMerge(into, others);
-  const signatures = merged.signatures.length;
-  const line =
-    doing === 'do' ? `${into} has ${signatures} signatures` : `would put ${signatures} signatures into ${into}`;
-  return { lines: [line], value: { ...(doing === 'do' ? {} : { dryRun: true }), request: into, signatures } };
+  const count = merged.signatures.length;
+  const line = doing === 'do' ? `${into} has ${signatures(count)}` : `would put ${signatures(count)} into ${into}`;
+  return { lines: [line], value: { ...(doing === 'do' ? {} : { dryRun: true }), request: into, signatures: count } };
 }
 
 async function readPublished(path: string): Promise<Buffer> {

@@ -10,7 +10,8 @@ export function verifyCommand(parser: Argv, deps: ReleaseDeps, take: Take): Argv
   return parser.command('verify <place>', 'See what is published as a host does', verifyArgs, (args) => {
     const keys = args.key.map(trustedKey);
     const threshold = atLeastOne('--threshold', args.threshold) ?? 1;
-    take(() => verify({ place: args.place, keys, threshold, insecureHttp: args.insecureHttp }, deps));
+    const keySet = atLeastOne('--key-set', args.keySet);
+    take(() => verify({ place: args.place, keys, threshold, keySet, insecureHttp: args.insecureHttp }, deps));
   });
 }
 
@@ -19,21 +20,23 @@ function verifyArgs(args: Argv) {
     .positional('place', { type: 'string', demandOption: true, describe: 'A directory, or the URL of a manifest.json' })
     .option('key', { ...neededTexts, describe: 'FILE=FINGERPRINT of a trusted key; may be repeated' })
     .option('threshold', { ...number, default: 1, describe: 'How many distinct keys must have signed' })
+    .option('key-set', { ...number, default: 1, describe: 'Which key set these keys are' })
     .option('insecure-http', { type: 'boolean', default: false, describe: 'Plain http, as hosts must be told too' });
 }
 
 interface Wish extends Pick<ArgsOf<typeof verifyArgs>, 'place' | 'insecureHttp'> {
   readonly keys: readonly ReturnType<typeof trustedKey>[];
   readonly threshold: number;
+  readonly keySet: number | undefined;
 }
 
-async function verify({ place, keys, threshold, insecureHttp }: Wish, deps: ReleaseDeps): Promise<Answer> {
+async function verify({ place, insecureHttp, ...wish }: Wish, deps: ReleaseDeps): Promise<Answer> {
   const { verifyRelease } = await import('../../release/verify.ts');
   const { describeReport } = await import('../../release/words.ts');
   const { clientsOf, describeClients } = await import('./clients.ts');
   return withScratch(async (scratch) => {
     await using opened = await openSite(place, { scratch, insecureHttp }, deps);
-    const options = { site: opened.site, keys, threshold, now: deps.now() };
+    const options = { site: opened.site, ...wish, now: deps.now() };
     const report = await verifyRelease(options, gpgvIn(scratch, deps));
     const clients = clientsOf(report.manifest, deps.now());
     return { lines: [...describeReport(report), ...describeClients(clients)], value: { ...report, clients } };

@@ -2,7 +2,7 @@
 import { UpdaterError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
 import { CODES } from '../../errors.ts';
-import { globalSettings } from '../../config/global.ts';
+import { GLOBAL_DEFAULTS, globalSettings } from '../../config/global.ts';
 import { openClient } from '../../fetch/client.ts';
 import { fetchFile } from '../../fetch/file.ts';
 import type { FetchFileReport } from '../../orders.ts';
@@ -15,7 +15,7 @@ export async function openWebSite(
   { scratch, insecureHttp }: { readonly scratch: string; readonly insecureHttp: boolean },
   { web, files, env }: ReleaseDeps,
 ): Promise<{ readonly site: Site } & AsyncDisposable> {
-  const settings = globalSettings({}).fetch;
+  const settings = globalSettings(GLOBAL_DEFAULTS.raw).fetch;
   const { clock, version } = web;
   const signal = web.signal();
   const deps = { clock, files, version, signal, log: await web.log(), random: Math.random, environment: env };
@@ -25,7 +25,8 @@ export async function openWebSite(
   const file: Site['file'] = async (urls, limit) => {
     fetched += 1;
     const absolute = urls.map((each) => new URL(each, base).href);
-    const task = { file: { name: `file-${fetched}`, urls: absolute, limit }, directory: scratch, settings };
+    const wanted = { name: `file-${fetched}`, urls: absolute, limit, absence: 'expected' } as const;
+    const task = { file: wanted, directory: scratch, settings };
     const report = await fetchFile({ ...task, insecureHttp, client, deps });
     return pathOf(report, `${scratch}/${task.file.name}`);
   };
@@ -35,7 +36,6 @@ export async function openWebSite(
 function pathOf(report: FetchFileReport, path: string): Found {
   if (report.outcome === 'fetched') return { path };
   if (report.outcome !== 'failed') return 'missing';
-  if (report.code === 'SOURCE_HTTP_STATUS' && /^HTTP (404|410) /.test(report.message)) return 'missing';
   throw new UpdaterError(isCode(report.code) ? report.code : 'INTERNAL', report.message, {
     remedy: 'Hosts meet the same: look at the server, then verify again.',
   });
