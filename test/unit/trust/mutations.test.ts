@@ -117,8 +117,12 @@ describe('whatever happens to signed bytes on their way', () => {
       const unhashed = 2 + body.readUInt16BE(hashed);
       const signedPart = Buffer.concat([body.subarray(0, hashed), body.subarray(hashed + unhashed + 2)]);
       const rest = body.subarray(hashed, hashed + unhashed + 2);
+      // How many bits a number has is said before it, and the readers take it from its bytes.
+      const second = hashed + 2 + Math.ceil(signedPart.readUInt16BE(hashed) / 8);
+      const lengths = [hashed, hashed + 1, second, second + 1];
+      const bits = fc.nat(signedPart.length * 8 - 1).filter((bit) => !lengths.includes(bit >> 3));
       await fc.assert(
-        fc.asyncProperty(fc.nat(signedPart.length * 8 - 1), async (bit) => {
+        fc.asyncProperty(bits, async (bit) => {
           const changed = Buffer.from(signedPart);
           changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7));
           const broken = Buffer.concat([changed.subarray(0, hashed), rest, changed.subarray(hashed)]);
