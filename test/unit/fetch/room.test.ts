@@ -56,6 +56,39 @@ describe('the fetch room', () => {
     expect((await room.content()).equals(body)).toBe(true);
   });
 
+  it.each([403, 404, 410])(
+    'takes HTTP %i for an answer where a file may be absent, at once and without a warning',
+    async (code) => {
+      await using room = await makeRoom();
+      await using one = await startServer(status(code));
+      await using other = await startServer(status(404));
+      const warnings: string[] = [];
+      const warn = (message: string): void => void warnings.push(message);
+      const log = {
+        debug: () => undefined,
+        info: () => undefined,
+        warn,
+        error: warn,
+        milestone: () => Promise.resolve(),
+      };
+      const file = { name: 'keys-2.json', urls: [one.origin, other.origin], limit: 100, absence: 'expected' } as const;
+      const { exit, report } = await room.run({ files: [file] }, { log });
+      expect({ exit, files: report.files }).toEqual({ exit: 0, files: [{ name: 'keys-2.json', outcome: 'absent' }] });
+      expect([warnings, room.waits]).toEqual([[], []]);
+      const gone = { ...file, urls: [pathToFileURL(join(room.directory, 'gone')).href] };
+      expect((await room.run({ files: [gone] })).report.files).toEqual([{ name: 'keys-2.json', outcome: 'absent' }]);
+      expect(room.waits).toEqual([]);
+    },
+  );
+
+  it('does not take a server in trouble for one that has no such file', async () => {
+    await using room = await makeRoom();
+    await using one = await startServer(status(404));
+    await using other = await startServer(status(500));
+    const report = await room.fetch([one.origin, other.origin], { absence: 'expected' });
+    expect(failed(report).code).toBe('SOURCE_HTTP_STATUS');
+  });
+
   it('goes on with the next file when one fails, and ends with 75 [S1.12]', async () => {
     await using room = await makeRoom();
     await using server = await startServer((request, response) =>
