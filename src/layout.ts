@@ -25,6 +25,10 @@ export interface NodeLayout {
   readonly backups: string;
   /** What restores rename, or have renamed and not dropped yet; 0700. */
   readonly restores: string;
+  /**
+   * There while a restore is under way: the node's drop-in lets nobody start it, across any crash.
+   */
+  readonly restoring: string;
   /** /var/cache/node-updater/NODE: written by the user node-updater, believed by nobody */
   readonly cache: string;
   /** /run/node-updater/NODE: orders and the marks of an open transaction */
@@ -104,6 +108,7 @@ function nodeLayout(root: string, name: NodeName): NodeLayout {
     incoming: `${state}/incoming`,
     backups: `${state}/backups`,
     restores: `${state}/restores`,
+    restoring: `${state}/restoring`,
     cache: `${root}/var/cache/node-updater/${name}`,
     run,
     request: `${run}/request.json`,

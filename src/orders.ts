@@ -25,7 +25,7 @@ export type RequestKind =
   | { readonly kind: 'prune'; readonly keep?: number }
   /** The node's data: a backup of it, and one put back; the node is down meanwhile. */
   | { readonly kind: 'backup' }
-  | { readonly kind: 'restore'; readonly backup: string };
+  | { readonly kind: 'restore'; readonly backup: string; readonly to?: Version };
 
 /** Which refusals the operator overrules by name. */
 export type Force = 'quarantine' | 'rollout' | 'downgrade' | 'unhealthy' | 'epoch';
@@ -138,6 +138,8 @@ export type BackupWork =
   | { readonly kind: 'restore'; readonly backup: string; readonly restore: string }
   /** Restores that were interrupted between their renames. */
   | { readonly kind: 'finish' }
+  /** Before the stop: whether a restore of it would find it whole. */
+  | { readonly kind: 'verify'; readonly backup: string }
   /** With the node up again. */
   | { readonly kind: 'seal'; readonly backup: string }
   | { readonly kind: 'prune'; readonly needed: readonly string[] }
@@ -160,6 +162,7 @@ export type BackupResult =
   | { readonly kind: 'restore'; readonly backup: string; readonly before: readonly string[] }
   | { readonly kind: 'finish'; readonly restores: readonly string[] }
   | { readonly kind: 'seal' }
+  | { readonly kind: 'verify' }
   | { readonly kind: 'prune'; readonly removed: readonly string[]; readonly warnings: readonly string[] }
   | { readonly kind: 'drop' };
 

@@ -31,6 +31,11 @@ export async function createBackup(occasion: Occasion, context: Room): Promise<s
   return (await order({ kind: 'create', ...occasion }, context)).backup;
 }
 
+/** Before the stop. Throws BACKUP_UNKNOWN, BACKUP_DAMAGED. */
+export async function verifyBackup(backup: string, context: Room): Promise<void> {
+  await order({ kind: 'verify', backup }, context);
+}
+
 /** With the node up again: its content is read, so that a restore will know damage. Not sealed it is restored all the same. */
 export async function sealBackup(backup: string, context: Room): Promise<void> {
   await order({ kind: 'seal', backup }, context);

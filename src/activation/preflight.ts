@@ -6,6 +6,7 @@ import type { Version } from '../release.ts';
 import type { Force } from '../orders.ts';
 import { checkAccount } from './account.ts';
 import { checkBaseline } from './baseline.ts';
+import { estimateBackup, verifyBackup } from './backup-room.ts';
 import type { ActivationContext } from './context.ts';
 import { ensureUnits } from './ensure-units.ts';
 import { readLinks } from './links.ts';
@@ -20,11 +21,16 @@ const INFINITY = 2n ** 64n - 1n;
 export interface Transition {
   readonly from: Version | undefined;
   readonly to: Version;
-  readonly action: 'install' | 'upgrade' | 'rollback' | 'drill';
+  readonly action: 'install' | 'upgrade' | 'rollback' | 'drill' | 'backup' | 'restore';
   readonly forced: readonly Force[];
+  /** The data is to be backed up while the node is down. */
+  readonly backup?: 'first';
+  /** The backup that is to be put back. */
+  readonly restore?: string;
 }
 
-export type Ready = { readonly kind: 'ready'; readonly node: Before } | { readonly kind: 'node-stopped' };
+/** `resting`: its operator stopped it, and what is done to its data does not start it. */
+export type Ready = { readonly kind: 'ready'; readonly node: Before | 'resting' } | { readonly kind: 'node-stopped' };
 
 /** Everything that can fail before the stop fails here, with the node untouched. Repeatable. */
 export async function preflight(transition: Transition, context: ActivationContext): Promise<Ready> {
@@ -51,6 +57,7 @@ export async function preflight(transition: Transition, context: ActivationConte
   // What is made to fail for a drill does not say what it is.
   if (transition.action !== 'drill') await checkVersion(program, transition.to, 'staged', context);
   if (wantsBaseline(facts, transition)) await checkBaseline(facts, context);
+  await checkData(transition, context);
   return readiness(facts, transition.action, await listeningSocket(facts, context));
 }
 
@@ -63,6 +70,7 @@ function readiness(facts: UnitFacts, action: Transition['action'], socket: 'list
   const down = facts.activeState === 'inactive' || facts.activeState === 'failed';
   // What rests is not started by us either: its socket does that.
   if (!down || socket === 'listening') return { kind: 'ready', node: 'running' };
+  if (action === 'backup' || action === 'restore') return { kind: 'ready', node: 'resting' };
   const wanted = action === 'install' || (action === 'rollback' && facts.activeState === 'failed');
   return wanted ? { kind: 'ready', node: 'down' } : { kind: 'node-stopped' };
 }
@@ -112,6 +120,21 @@ export function checkUnit(facts: UnitFacts, home: string): string | undefined {
     return `ExecStart= of ${unit} is ${program}, which does not go through ${home}/current: a switch would change nothing`;
   }
   return undefined;
+}
+
+/** Space, time and a whole backup: what would be found out too late with the node down. */
+async function checkData({ backup, restore }: Transition, context: ActivationContext): Promise<void> {
+  if (restore !== undefined) await verifyBackup(restore, context);
+  if (backup === undefined) return;
+  const { seconds } = await estimateBackup(context);
+  const { settings } = context;
+  const longest = (settings.backup?.longest ?? Infinity) / 1000;
+  if (seconds <= longest) return;
+  throw refuse(
+    'BACKUP_REFUSED',
+    `${settings.node} would be down for about ${seconds} s for the backup, longer than backup.longest allows (${longest} s)`,
+    `Set backup.longest in ${settings.file}, or take snapshots or reflinks (backup.directory on the file system of the data). What takes so long: sudo node-updater backup create ${settings.node} --dry-run`,
+  );
 }
 
 /** Without these nothing would put the old version back, or prove the new one. */

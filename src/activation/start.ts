@@ -28,7 +28,7 @@ const QUIET_AFTER = 1_000;
  */
 export async function startNode(before: Before, context: ActivationContext): Promise<Started> {
   const { bus, clock, files, layout, unit } = context;
-  await clock.wait(QUIET_BEFORE);
+  if (before === 'running') await clock.wait(QUIET_BEFORE);
   await files.mark(layout.downMark, (await bus.facts(unit)).invocationId);
   const startedAfter = clock.monotonic();
   const job = await restart(before, startedAfter, context);

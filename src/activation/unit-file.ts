@@ -57,7 +57,7 @@ export function renderNodeDropIn(node: NodeName): string {
   return lines([
     `# Written by node-updater: what the fallback of ${node} needs. Goes with \`node-updater disable ${node}\`.`,
     '[Unit]',
-    `Wants=node-updater-boot@${node}.service`,
+    `Wants=node-updater-boot@${node}.service node-updater-restore@${node}.service`,
     `After=node-updater-boot@${node}.service node-updater-backup@${node}.service`,
     `AssertPathExists=!/var/lib/node-updater/${node}/restoring`,
   ]);

@@ -44,6 +44,7 @@ const schema: z.ZodType<BackupOrder> = z.discriminatedUnion('kind', [
   z.object({ ...common, kind: z.literal('restore'), backup: id, restore: id }),
   z.object({ ...common, kind: z.literal('finish') }),
   z.object({ ...common, kind: z.literal('seal'), backup: id }),
+  z.object({ ...common, kind: z.literal('verify'), backup: id }),
   z.object({ ...common, kind: z.literal('prune'), needed: z.array(id).max(1000) }),
   z.object({ ...common, kind: z.literal('drop'), restore: id }),
 ]);

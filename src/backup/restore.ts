@@ -8,7 +8,7 @@
  * and the present does not, the restore is refused.
  */
 import { mkdir } from 'node:fs/promises';
-import { errnoOf } from '../errors.ts';
+import { errnoOf, UpdaterError } from '../errors.ts';
 import type { BackupContext } from './context.ts';
 import { addListed, removeOurs } from './copy.ts';
 import { readJournals, removeJournal, writeJournal, type Journal, type RestoreTarget } from './journal.ts';
@@ -72,8 +72,21 @@ function restored({ backup, targets }: Journal): Restored {
   return { backup, before: targets.map(({ before }) => textOf(before)) };
 }
 
-/** From the first rename to the last; each phase is durable before the next begins. */
+/** Whatever fails in here, a disk too, fails between the renames. */
 async function swap(journal: Journal, context: BackupContext): Promise<Journal> {
+  try {
+    return await swapAll(journal, context);
+  } catch (cause) {
+    if (cause instanceof UpdaterError && cause.code === 'BACKUP_RESTORE') throw cause;
+    throw new UpdaterError('BACKUP_RESTORE', `the restore of ${journal.backup} was not finished`, {
+      remedy: 'The node must stay down until it is. Mend what is named above, and restore the same backup again.',
+      cause,
+    });
+  }
+}
+
+/** From the first rename to the last; each phase is durable before the next begins. */
+async function swapAll(journal: Journal, context: BackupContext): Promise<Journal> {
   const { targets } = journal;
   for (const target of targets) await prepareBefore(target);
   for (const { away } of targets) for (const move of away) await moveAway(move);

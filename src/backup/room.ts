@@ -5,7 +5,7 @@ import type { BackupContext } from './context.ts';
 import { createBackup, estimateBackup } from './create.ts';
 import { pruneBackups } from './remove.ts';
 import { dropBefore, finishRestores, restoreBackup } from './restore.ts';
-import { sealBackup } from './seal.ts';
+import { sealBackup, verifyBackup } from './seal.ts';
 
 /** What it throws is no UpdaterError: a fault of ours, which ends the room without an answer. */
 export async function runBackupRoom(order: BackupOrder, context: BackupContext): Promise<BackupLine> {
@@ -36,6 +36,9 @@ async function carryOut(order: BackupOrder, context: BackupContext): Promise<Bac
       return { kind, restores: (await finishRestores(context)).map(({ restore }) => restore) };
     case 'seal':
       await sealBackup(order.backup, context);
+      return { kind };
+    case 'verify':
+      await verifyBackup(order.backup, context);
       return { kind };
     case 'prune':
       return { kind, ...(await pruneBackups(order.needed, context)) };

@@ -28,7 +28,7 @@ const COMMON = ['json', 'help', 'version'];
 const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   check: ['exit-code'],
   upgrade: ['to', 'force', 'dry-run', 'wait', 'no-wait'],
-  rollback: ['to', 'force', 'dry-run', 'wait', 'no-wait'],
+  rollback: ['to', 'force', 'restore-data', 'dry-run', 'wait', 'no-wait'],
   prune: ['keep', 'dry-run', 'wait', 'no-wait'],
   drill: ['yes', 'dry-run', 'wait', 'no-wait'],
   history: ['limit'],
@@ -117,15 +117,11 @@ function changing(parser: Argv, take: Take): Argv {
         take({ name: 'upgrade', ...node(args), ...target(args.to), force, mode: modeOf(args) });
       },
     )
-    .command(
-      'rollback [node]',
-      'Go back to the version before',
-      (args) => acting(args).option('force', { type: 'array', string: true, choices: ['epoch'], describe: 'Overrule' }),
-      (args) => {
-        const force = FORCES.filter((one) => args.force?.includes(one));
-        take({ name: 'rollback', ...node(args), ...target(args.to), force, mode: modeOf(args) });
-      },
-    )
+    .command('rollback [node]', 'Go back to the version before', rollingBack, (args) => {
+      const force = FORCES.filter((one) => args.force?.includes(one));
+      const data = args.restoreData ? { data: 'restore' as const } : {};
+      take({ name: 'rollback', ...node(args), ...target(args.to), ...data, force, mode: modeOf(args) });
+    })
     .command(
       'prune [node]',
       'Remove old versions',
@@ -151,6 +147,12 @@ function withNode(args: Argv) {
 
 function acting(args: Argv) {
   return asking(args).option('to', { type: 'string', requiresArg: true, describe: 'This version' });
+}
+
+function rollingBack(args: Argv) {
+  return acting(args)
+    .option('force', { type: 'array', string: true, choices: ['epoch'], describe: 'Overrule' })
+    .option('restore-data', { type: 'boolean', default: false, describe: 'Put its backup of the data back too' });
 }
 
 function asking(args: Argv) {

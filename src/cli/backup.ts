@@ -146,7 +146,7 @@ function dryRestoreLines(node: string, { id, at, from }: BackupRecord, paths: re
   const version = from === undefined ? '' : ` of version ${from}`;
   return [
     `${node} would be stopped, and ${paths.join(', ')} put back to what it was at ${at}${version}.`,
-    'What was written since would be kept beside it until it is dropped; signing state would stay as it is.',
+    'What was written since would be kept beside it until the next update is committed; signing state would stay as it is.',
     `${id} is whole. Nothing was changed.`,
   ];
 }

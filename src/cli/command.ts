@@ -21,6 +21,8 @@ export type Command =
       readonly name: 'rollback';
       readonly node?: string;
       readonly to?: Version;
+      /** The data goes back as well, to the newest backup that the version left. */
+      readonly data?: 'restore';
       readonly force: readonly Force[];
       readonly mode: Mode;
     }

@@ -49,6 +49,7 @@ export async function planDryUpgrade(wish: Wish, target: Target, host: Host): Pr
       place: cohortOf(await readMachineId(), node),
       quarantined: quarantined(facts.ledger.records),
       data: dataOf(current, facts.ledger),
+      backup: settings.backup === undefined ? 'none' : 'configured',
     },
     { ...wish, kind: 'upgrade' },
   );

@@ -6,6 +6,7 @@ import { findOpen } from '../machine/recover.ts';
 import { crossing } from '../policy/epoch.ts';
 import type { NodeName, Version } from '../release.ts';
 import { act, tell } from './act.ts';
+import { rollbackWithData } from './rollback-data.ts';
 import { actOn } from './ask.ts';
 import type { CommandOf, Ended } from './command.ts';
 import { oneNode, readFacts, type NodeFacts } from './facts.ts';
@@ -14,6 +15,7 @@ import type { Format } from './report-error.ts';
 import { askUnits, isDown, type Units } from './units.ts';
 
 export async function rollback(command: CommandOf<'rollback'>, format: Format, host: Host): Promise<Ended> {
+  if (command.data === 'restore') return rollbackWithData(command, format, host);
   if (command.mode === 'dry-run') return dryRun(command, format, host);
   const target = actOn(command.node, 'rollback', host);
   const { force, to } = command;

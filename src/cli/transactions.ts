@@ -54,10 +54,15 @@ function view(transaction: Transaction, records: readonly LedgerRecord[]): Trans
   };
 }
 
+const STOPPING: readonly Working[] = ['stop', 'start', 'restore'];
+
 /** Of a version that was committed: one that was put back was down again at times that the ledger does not know. */
 function downtime(records: readonly LedgerRecord[]): number | undefined {
-  const stop = records.find(({ entry }) => entry.kind === 'intent' && entry.state === 'start');
-  const start = records.find(({ entry }) => entry.kind === 'result' && entry.state === 'start' && entry.event === 'ok');
+  const stop = records.find(({ entry }) => entry.kind === 'intent' && STOPPING.includes(entry.state));
+  const start = records.find(
+    ({ entry }) =>
+      entry.kind === 'result' && (entry.state === 'start' || entry.state === 'restore') && entry.event === 'ok',
+  );
   return between(stop, start);
 }
 

@@ -1,11 +1,18 @@
 /** The [backup] table: which of the node's data, and where to. What would back up, or put back, our own state is refused. */
 import type { NodeLayout } from '../layout.ts';
-import type { BackupSettings } from '../settings.ts';
+import type { NodeBackup } from '../settings.ts';
 import { given } from './global.ts';
 import type { Complaint } from './problems.ts';
 import type { NodeFragment } from './schema.ts';
 
-export const BACKUP_DEFAULTS = { exclude: [], never_restore: [], keep: 3, method: 'auto' };
+export const BACKUP_DEFAULTS = {
+  exclude: [],
+  never_restore: [],
+  keep: 3,
+  method: 'auto',
+  before: 'upgrade',
+  longest: '1h',
+};
 
 /** Gone with the next boot, or none of the node's, or read-only or hidden in the backup room. */
 const NO_DATA = ['/boot', '/dev', '/etc', '/proc', '/run', '/sys', '/tmp', '/usr', '/var/run', '/var/tmp'];
@@ -13,7 +20,7 @@ const NO_DATA = ['/boot', '/dev', '/etc', '/proc', '/run', '/sys', '/tmp', '/usr
 export function backupSettings(
   backup: NonNullable<NodeFragment['backup']>,
   layout: NodeLayout,
-): { readonly settings: BackupSettings; readonly complaints: readonly Complaint[] } {
+): { readonly settings: NodeBackup; readonly complaints: readonly Complaint[] } {
   const paths = given(backup.paths);
   const directory = backup.directory ?? layout.backups;
   const complaints = [...paths.flatMap((path) => wrongPath(path, directory, layout)), ...twice(paths)].map(
@@ -25,7 +32,7 @@ export function backupSettings(
   if (directory !== layout.backups && NO_DATA.some((place) => overlaps(directory, place))) {
     complaints.push({ path: ['backup', 'directory'], message: `is no place for backups: ${directory}.` });
   }
-  const settings: BackupSettings = {
+  const settings: NodeBackup = {
     paths,
     exclude: given(backup.exclude),
     neverRestore: given(backup.never_restore),
@@ -34,6 +41,8 @@ export function backupSettings(
     ...(backup.keep_age === undefined ? {} : { keepAge: backup.keep_age }),
     ...(backup.keep_size === undefined ? {} : { keepSize: backup.keep_size }),
     method: given(backup.method),
+    before: given(backup.before),
+    longest: given(backup.longest),
   };
   return { settings, complaints };
 }

@@ -187,6 +187,8 @@ export const nodeSchema = z.strictObject({
       keep_age: optional(time(HOUR, 3650 * DAY)),
       keep_size: optional(size(1024 ** 2)),
       method: optional(oneOf('auto', 'reflink', 'snapshot', 'copy')),
+      before: optional(oneOf('upgrade', 'epoch')),
+      longest: optional(time(SECOND, 7 * DAY)),
     })
     .optional(),
 });

@@ -40,13 +40,17 @@ export async function announce(ended: Ended, context: MachineContext): Promise<v
 }
 
 /** One sentence or two for the journal and `history`. */
-export function describeEnding({ transaction, outcome, failure, quarantine }: Ended): string {
+export function describeEnding(ended: Ended): string {
+  const { transaction, outcome, failure, quarantine } = ended;
   if (transaction.action === 'drill') return describeDrill(transaction, outcome, failure);
+  if (transaction.action === 'backup' || transaction.action === 'restore') return describeData(ended);
   const { from, to } = transaction;
   const why = failure === undefined ? '' : `: ${failure.message}`;
   const kept =
     quarantine === undefined ? '' : ` ${quarantine.version} is in quarantine: it is not tried again by itself.`;
-  const back = from === undefined ? `${to} was removed again` : `The node was put back to ${from} from ${to}`;
+  const data = transaction.way === 'forward' ? ', its data with it,' : '';
+  const back = from === undefined ? `${to} was removed again` : `The node${data} was put back to ${from} from ${to}`;
+  const stuck = transaction.way === 'forward' ? `${to} has no way back to ${from ?? 'nothing'} and runs on` : back;
   switch (outcome) {
     case 'committed':
       return `${to} is committed${from === undefined ? '' : ` (before: ${from})`}.${kept}`;
@@ -55,11 +59,32 @@ export function describeEnding({ transaction, outcome, failure, quarantine }: En
     case 'rolled-back':
       return `${back}${why}.${kept}`;
     case 'rollback-failed':
-      return `${from === undefined ? `${to} could not be removed again` : back}${why}. A person is needed.${kept}`;
+      return `${from === undefined ? `${to} could not be removed again` : stuck}${why}. A person is needed.${kept}`;
     case 'stopped-by-operator':
-      return `The node was stopped by its operator while ${to} was on probation; ${from ?? 'nothing'} is current, and it stays stopped.`;
+      return `The node was stopped by its operator while ${to} was on probation; ${transaction.way === 'forward' ? to : (from ?? 'nothing')} is current, and it stays stopped.`;
     default:
       return unreachable(outcome);
+  }
+}
+
+/** A backup, or one put back. */
+function describeData({ transaction: { action, from, to, restore }, outcome, failure, quarantine }: Ended): string {
+  const why = failure === undefined ? '' : `: ${failure.message}`;
+  const kept = quarantine === undefined ? '' : ` ${quarantine.version} is not taken again by itself.`;
+  const what = action === 'backup' ? 'The backup' : `The restore of ${restore ?? 'a backup'}`;
+  switch (outcome) {
+    case 'committed':
+      return action === 'backup'
+        ? `The data of ${to} is backed up, and the node is as it was before.`
+        : `${restore ?? 'The backup'} is put back, and ${to} is current${from === to ? '' : ` (before: ${from ?? ''})`}.${kept}`;
+    case 'unchanged':
+      return `${what} was not made, the node is unchanged${why}.`;
+    case 'rolled-back':
+      return `${what} was not made${why}. ${from ?? ''} runs as before, on the data as it was.`;
+    case 'rollback-failed':
+      return `${what} went wrong${why}. A person is needed.`;
+    case 'stopped-by-operator':
+      return `The node was stopped by its operator meanwhile; ${to} is current, and it stays stopped.`;
   }
 }
 
@@ -73,6 +98,8 @@ export function describeStep(state: Working, transaction: Transaction | undefine
     stage: `staging ${to}`,
     preflight: `trying ${to} before anything is stopped`,
     arm: `arming the fallback to ${from}`,
+    stop: `stopping the node, so that its data is quiet`,
+    backup: 'backing up the data of the node',
     activate: `activating ${to}`,
     start: `restarting into ${to}`,
     soak: `soaking ${to}`,
@@ -82,6 +109,9 @@ export function describeStep(state: Working, transaction: Transaction | undefine
     settle: `settling what was left of ${to}`,
     withdraw: `withdrawing ${to}`,
     'gate-old': `proving that ${from} is healthy`,
+    resume: `${to} has no way back and runs on: going on with its soak`,
+    restore: 'putting the backup of the data back, with the node held down',
+    'go-back': `putting the data back as ${from} left it, with the node held down`,
   };
   return texts[state];
 }

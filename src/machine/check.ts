@@ -102,6 +102,7 @@ async function facts(ledger: Ledger, context: MachineContext) {
     place: cohortOf(context.machineId, context.settings.node),
     quarantined: quarantined(ledger.records),
     data: dataOf(current, ledger),
+    backup: context.settings.backup === undefined ? ('none' as const) : ('configured' as const),
   };
 }
 

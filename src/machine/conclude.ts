@@ -63,12 +63,14 @@ function quarantineOf(
 ): Quarantine | undefined {
   const { action, from, to } = transaction;
   // Nobody wants it back, and it says nothing about any release.
-  if (action === 'drill') return undefined;
+  if (action === 'drill' || action === 'backup') return undefined;
   const message = 'its operator rolled back from it';
   if (left.state === 'committed') {
     // Who goes back by hand does not want the next run of the timer to go forward again.
-    return action === 'rollback' && from !== undefined ? { version: from, cause: 'operator', message } : undefined;
+    const back = action === 'rollback' || (action === 'restore' && from !== to);
+    return back && from !== undefined ? { version: from, cause: 'operator', message } : undefined;
   }
+  if (action === 'restore') return undefined;
   if (left.asked !== undefined) return { version: to, cause: 'operator', message };
   if (open === undefined || (left.state === 'stopped-by-operator' && open.failure === undefined)) return undefined;
   return quarantineFor(open, ledger.records);
@@ -82,6 +84,9 @@ export function exitOf(outcome: Outcome, failure: Failure | undefined, action: A
     case 'unchanged':
       return failure === undefined ? EXIT.failed : unchangedExit(CODES[failure.code].exit, action);
     case 'rolled-back':
+      // Nothing but the data was to change.
+      if (action === 'backup' || action === 'restore')
+        return unchangedExit(failure?.code === undefined ? EXIT.failed : CODES[failure.code].exit, action);
       return EXIT.rolledBack;
     case 'rollback-failed':
       return EXIT.rollbackFailed;
@@ -97,6 +102,6 @@ export function exitOf(outcome: Outcome, failure: Failure | undefined, action: A
  * none is not told that all is well.
  */
 function unchangedExit(exit: ExitCode, action: Action): ExitCode {
-  if ((action === 'rollback' || action === 'drill') && exit === EXIT.done) return EXIT.failed;
+  if (action !== 'install' && action !== 'upgrade' && exit === EXIT.done) return EXIT.failed;
   return exit === EXIT.rolledBack || exit === EXIT.rollbackFailed ? EXIT.failed : exit;
 }

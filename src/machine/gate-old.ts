@@ -7,7 +7,9 @@ import type { OpenTransaction } from './recover.ts';
 import type { Answer } from './run.ts';
 
 /** A version that was committed before has proven itself once; it must hold for so long again, in milliseconds. */
-const SOAK = 5_000;
+export function briefly(soak: number): number {
+  return Math.min(5_000, soak);
+}
 
 /** Proves that the version that was put back runs. A node that its operator stopped stays stopped. */
 export async function gateOld(open: OpenTransaction | undefined, context: MachineContext): Promise<Answer> {
@@ -28,14 +30,14 @@ export async function gateOld(open: OpenTransaction | undefined, context: Machin
  * what its operator has enabled.
  */
 async function stoppedByOperator(open: OpenTransaction | undefined, context: MachineContext): Promise<boolean> {
-  if (open?.lastEvent === 'operator' || open?.boot !== context.clock.bootId) return true;
+  if (open === undefined) return false;
+  if (open.rests === 'yes' || open.lastEvent === 'operator' || open.boot !== context.clock.bootId) return true;
   return exists(context.layout.stoppedMark);
 }
 
 async function soakOld(restarts: number, context: MachineContext): Promise<Soaked> {
-  const soak = Math.min(SOAK, context.settings.gate.soak);
   try {
-    return await soakNode(soak, { startedAfter: 0n, restarts }, context);
+    return await soakNode(briefly(context.settings.gate.soak), { startedAfter: 0n, restarts }, context);
   } catch (error) {
     if (!(error instanceof UpdaterError) || !error.code.startsWith('GATE_')) throw error;
     throw notHealthy(error.message, context, error);

@@ -21,6 +21,7 @@ export async function planUpgrade(
   decision: Decision,
   serial: number,
   request: string,
+  ledger: Pick<Ledger, 'records'>,
   context: MachineContext,
 ): Promise<Transaction | undefined> {
   const { release, artifact, install } = decision;
@@ -28,6 +29,7 @@ export async function planUpgrade(
   if (refused !== undefined) throw refused;
   if (!install || release === undefined || artifact === undefined) return undefined;
   const { current } = await readLinks(context.layout);
+  const forward = crossing(dataOf(current, ledger), release) === 'forward';
   return {
     id: randomUUID(),
     action: current === undefined ? 'install' : 'upgrade',
@@ -36,9 +38,15 @@ export async function planUpgrade(
     artifact,
     digest: artifact.sha256,
     data: { epoch: release.epoch, rollback: release.rollback },
+    ...(forward ? { way: 'forward' as const } : {}),
+    ...(current !== undefined && wantsBackup(forward, context) ? { backup: 'first' as const } : {}),
     serial,
     request,
   };
+}
+
+function wantsBackup(forward: boolean, { settings }: MachineContext): boolean {
+  return settings.backup !== undefined && (forward || settings.backup.before === 'upgrade');
 }
 
 /** The gate that says no, for the answer; the first one, since the later ones may depend on it. */
@@ -99,13 +107,16 @@ export function dataOf(version: Version | undefined, ledger: Pick<Ledger, 'recor
 export function dataTooNew(
   current: Version,
   target: Version,
-  { settings }: { readonly settings: Pick<NodeSettings, 'node'> },
+  { settings }: { readonly settings: Pick<NodeSettings, 'node' | 'backup'> },
 ): UpdaterError {
   const message = `${current} has moved the data to a format that ${target} is not said to understand`;
+  const command = `sudo node-updater rollback ${settings.node} --to ${target}`;
+  const data =
+    settings.backup === undefined
+      ? 'Ask the publisher how to go back.'
+      : `With the data as it was before (what was written since is kept beside it): ${command} --restore-data.`;
   return new UpdaterError('POLICY_EPOCH', message, {
-    remedy:
-      `Ask the publisher how to go back. With the data of then in its place, or if you know better: ` +
-      `sudo node-updater rollback ${settings.node} --to ${target} --force epoch`,
+    remedy: `${data} With the data of then in its place already, or if you know better: ${command} --force epoch`,
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Version } from '../release.ts';
-import type { LedgerRecord, Quarantine } from './record.ts';
+import type { Entry, LedgerRecord, Quarantine } from './record.ts';
 import type { Event, Failure, Transaction, Working } from './state.ts';
 
 /** A transaction that has no `ended` record yet, and how far it had come before anybody settled it. */
@@ -13,6 +13,12 @@ export interface OpenTransaction {
   readonly failure: Failure | undefined;
   /** The event that the last result carried: `operator` says that the operator stopped the node. */
   readonly lastEvent: Event | undefined;
+  /** Whether its node was stopped by its operator before it began. */
+  readonly rests?: 'yes';
+  /** The backup that it made. */
+  readonly backup?: string;
+  /** Whether it has put a backup back. */
+  readonly restored?: 'yes';
   /** The boot in which it was last acted on. */
   readonly boot: string;
 }
@@ -40,10 +46,26 @@ export function findOpen(records: readonly LedgerRecord[]): OpenTransaction | un
     transaction: opened.transaction,
     reached: visited.at(-1),
     visited: new Set(visited),
+    // A restore follows from a failure; its own is not the cause.
     failure:
-      results.findLast(({ failure }) => failure !== undefined)?.failure ?? late.find((cause) => cause !== undefined),
+      results.findLast(({ state, failure }) => failure !== undefined && !RESTORING.has(state))?.failure ??
+      late.find((cause) => cause !== undefined),
     lastEvent: results.at(-1)?.event,
+    ...dataFacts(results),
     boot: (acted.at(-1) ?? records[at])?.boot ?? '',
+  };
+}
+
+const RESTORING: ReadonlySet<Working> = new Set(['restore', 'go-back']);
+
+function dataFacts(results: readonly Extract<Entry, { kind: 'result' }>[]) {
+  const backup = results.findLast(({ state, facts }) => state === 'backup' && facts !== undefined)?.facts?.['backup'];
+  const rests = results.some(({ facts }) => facts?.['node'] === 'resting');
+  const restored = results.some(({ state, facts }) => RESTORING.has(state) && facts?.['restored'] !== undefined);
+  return {
+    ...(rests ? { rests: 'yes' as const } : {}),
+    ...(backup === undefined ? {} : { backup: String(backup) }),
+    ...(restored ? { restored: 'yes' as const } : {}),
   };
 }
 
@@ -59,10 +81,20 @@ function settles(state: Working): boolean {
 export function judge(open: OpenTransaction, links: LinkFacts): Event {
   const { transaction, visited } = open;
   if (links.fallback !== undefined) return 'armed';
-  if (!visited.has('activate')) return 'untouched';
+  if (transaction.way === 'forward') return judgeForward(open, links);
+  if (!visited.has('activate')) return visited.has('stop') ? 'put-back' : 'untouched';
   if (transaction.from === undefined) return judgeInstallation(open, links);
   if (links.current === transaction.to && transaction.to !== transaction.from) return 'committed';
   return 'put-back';
+}
+
+/** Without a way back nothing was put back by systemd: what `current` names is what runs, or will. */
+function judgeForward({ transaction, reached, visited, restored }: OpenTransaction, links: LinkFacts): Event {
+  if (reached === 'restore' && restored === undefined) return 'restoring';
+  if (reached === 'go-back' && restored === undefined) return 'going-back';
+  if (visited.has('clean')) return 'committed';
+  if (restored === undefined && !visited.has('activate')) return visited.has('stop') ? 'put-back' : 'untouched';
+  return links.current === transaction.to ? 'forward' : 'put-back';
 }
 
 /** A first installation has no link to fall back to: there the ledger says whether it was committed. */
@@ -96,7 +128,7 @@ export function quarantineFor(open: OpenTransaction, records: readonly LedgerRec
 }
 
 /** Only evidence from this host about this version (promise 9). */
-function countsAgainst(failure: Failure): boolean {
+export function countsAgainst(failure: Failure): boolean {
   return failure.code.startsWith('GATE_') || failure.code === 'ACTIVATE_START';
 }
 

@@ -9,10 +9,15 @@ import type { Answer } from './run.ts';
  * The step `settle`: what has become of a transaction that its process left. Acts on nothing; the links decide
  * (DESIGN.md section 6), and the table says what follows.
  */
-export async function settle(open: OpenTransaction, context: ActivationContext): Promise<Answer> {
+export async function settle(
+  open: OpenTransaction,
+  asked: 'rollback' | undefined,
+  context: ActivationContext,
+): Promise<Answer> {
   const links = await readLinks(context.layout);
   // revert@ takes its mark away last: as long as it is there, it has not done all of its work, or has died in it.
-  const event = (await exists(context.layout.openMark)) ? 'armed' : judge(open, links);
+  const judged = (await exists(context.layout.openMark)) ? 'armed' : judge(open, links);
+  const event = judged === 'forward' && asked !== undefined && canRestore(open) ? 'going-back' : judged;
   const facts = {
     current: links.current ?? 'none',
     fallback: links.fallback ?? 'none',
@@ -20,6 +25,11 @@ export async function settle(open: OpenTransaction, context: ActivationContext):
   };
   const cause = event === 'committed' ? undefined : await readCause(open.transaction.id, context.layout);
   return { event, facts, ...(cause === undefined ? {} : { failure: cause }) };
+}
+
+/** Whether who wants to go back from a version without a way back can have the data of before. */
+function canRestore({ backup, transaction }: OpenTransaction): boolean {
+  return backup !== undefined && transaction.action === 'upgrade' && transaction.data?.rollback !== 'never';
 }
 
 /** What is recorded as the cause when nothing else is known: the updater or the host went down. */

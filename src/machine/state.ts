@@ -10,6 +10,8 @@ export const WORKING = [
   'stage',
   'preflight',
   'arm',
+  'stop',
+  'backup',
   'activate',
   'start',
   'soak',
@@ -19,6 +21,9 @@ export const WORKING = [
   'settle',
   'withdraw',
   'gate-old',
+  'resume',
+  'restore',
+  'go-back',
 ] as const;
 
 /**
@@ -41,6 +46,20 @@ export const EVENTS = [
   'failed',
   /** The operator stopped the node in between: the operator wins. */
   'operator',
+  /** The node was stopped by its operator before all this, and stays so. */
+  'resting',
+  /** arm: the data is backed up first, and must be quiet for that. */
+  'backup',
+  /** arm: a backup is to be put back. */
+  'restore',
+  /** A version without a way back has failed its gate. */
+  'stranded',
+  /** restore: the backup cannot be put back; all is as it was. */
+  'refused',
+  /** restore, go-back: not done, and the node is held down until it is. */
+  'later',
+  /** resume: the updater went down too often to prove the version. */
+  'unproven',
   /** settle: nothing had been armed yet. */
   'untouched',
   /** settle: `current` is the candidate and nothing is armed: the commit had happened. */
@@ -51,12 +70,21 @@ export const EVENTS = [
   'armed',
   /** settle: a first installation that was not committed. */
   'uncommitted',
+  /** settle: a version without a way back runs, and is not proven yet. */
+  'forward',
+  /** settle: a restore that its operator asked for was not finished. */
+  'restoring',
+  /** settle: the way back of a version that was stranded was not finished, or is what its operator asks for. */
+  'going-back',
 ] as const;
 
 export type Event = (typeof EVENTS)[number];
 
-/** `drill`: an upgrade to a copy that was made to fail, to be put back. */
-export type Action = 'install' | 'upgrade' | 'rollback' | 'drill';
+/**
+ * `drill`: an upgrade to a copy that was made to fail, to be put back. `backup`: a restart of the version that runs, with a
+ * backup of its data in between. `restore`: a backup put back, and a restart, perhaps into another version.
+ */
+export type Action = 'install' | 'upgrade' | 'rollback' | 'drill' | 'backup' | 'restore';
 
 /** What a transaction is about, fixed when it opens. */
 export interface Transaction {
@@ -72,6 +100,15 @@ export interface Transaction {
   readonly serial?: number;
   /** What the release says of its data; absent for a rollback, and in ledgers that are older than this. */
   readonly data?: DataFormat;
+  /**
+   * No `fallback` is made, since the version before could not run on the data that this one leaves; a failed gate restores
+   * the backup (DESIGN.md section 6).
+   */
+  readonly way?: 'forward';
+  /** The data is backed up between stop and start. */
+  readonly backup?: 'first';
+  /** The backup that is put back. */
+  readonly restore?: string;
   /** What its operator overruled. */
   readonly forced?: readonly Force[];
   /** The request that asked for it, if one did. */

@@ -3,17 +3,18 @@ import { activate } from '../activation/activate.ts';
 import { arm } from '../activation/arm.ts';
 import { cleanUp } from '../activation/clean.ts';
 import { commit } from '../activation/commit.ts';
-import type { Baseline } from '../activation/gate.ts';
 import { preflight } from '../activation/preflight.ts';
 import { soakNode } from '../activation/soak.ts';
-import { startNode, type Before } from '../activation/start.ts';
+import { startNode } from '../activation/start.ts';
 import { checkVersion } from '../activation/version-check.ts';
 import { withdraw } from '../activation/withdraw.ts';
 import { UpdaterError } from '../errors.ts';
 import type { MachineContext } from './context.ts';
-import { gateOld } from './gate-old.ts';
+import { briefly, gateOld } from './gate-old.ts';
+import { backUp, goBack, orStranded, restore, resume, stopForBackup, tidyBackups } from './data-steps.ts';
 import { stageDrill, unnoticed } from './drill.ts';
 import type { Ledger } from './ledger.ts';
+import type { Progress } from './progress.ts';
 import { pruneVersions } from './prune.ts';
 import type { OpenTransaction } from './recover.ts';
 import type { Answer, Steps } from './run.ts';
@@ -23,57 +24,79 @@ import { fetchArtifact, stageArtifact, verifyArtifact } from './supply.ts';
 
 const OK: Answer = { event: 'ok' };
 
-/** `open`: what the ledger knows of the transaction, for the steps that settle it. */
+/** `open`: what the ledger knows of the transaction, for the steps that settle it; `asked`: what was asked for since. */
 export function makeSteps(
   transaction: Transaction,
   open: OpenTransaction | undefined,
+  asked: 'rollback' | undefined,
   ledger: Ledger,
   context: MachineContext,
 ): Steps {
   const { action, from, to } = transaction;
-  // What `start` learnt and `soak` and `commit` need; a transaction whose process died never comes back to them.
-  let baseline: Baseline = { startedAfter: 0n, restarts: 0 };
-  let before: Before = 'running';
+  const progress: Progress = { baseline: { startedAfter: 0n, restarts: 0 }, before: 'running' };
   return {
     fetch: () => fetchArtifact(transaction, context),
     verify: () => verifyArtifact(transaction, context),
     stage: () => (action === 'drill' ? stageDrill(transaction, context) : stageArtifact(transaction, context)),
     preflight: async () => {
-      const ready = await preflight({ from, to, action, forced: transaction.forced ?? [] }, context);
+      const ready = await preflight({ ...transaction, from, forced: transaction.forced ?? [] }, context);
       if (ready.kind === 'node-stopped') return nodeStopped(action, context);
-      before = ready.node;
+      progress.before = ready.node;
       return OK;
     },
-    arm: async () => done(arm(from, context)),
+    arm: async () => {
+      await arm(transaction.way === 'forward' ? undefined : from, context);
+      const then = transaction.restore !== undefined ? 'restore' : transaction.backup !== undefined ? 'backup' : 'ok';
+      return { event: then, facts: { node: progress.before } };
+    },
+    stop: () => stopForBackup(progress, context),
+    backup: () => backUp(transaction, progress, ledger, context),
     activate: async () => done(activate(to, context)),
-    start: async () => {
-      const started = await startNode(before, context);
-      baseline = { startedAfter: started.startedAfter, restarts: 0 };
-      return started.operatorStopped ? operator(`${context.unit} was stopped by its operator`) : OK;
-    },
-    soak: async () => {
-      if (action !== 'drill')
-        await checkVersion(`${context.layout.current}/${context.settings.binary}`, to, 'current', context);
-      const soaked = await soakNode(context.settings.gate.soak, baseline, context);
-      return soaked.kind === 'held' ? OK : operator(soaked.message);
-    },
-    commit: async () => {
-      if (action === 'drill') throw unnoticed(context);
-      const verdict = await commit(to, baseline, context);
-      if (verdict.kind === 'holds') return OK;
-      if (verdict.kind === 'operator') return operator(verdict.message);
-      throw lastLook(verdict.kind === 'failed' ? verdict.message : `${context.unit} is not running`);
-    },
+    start: () => orStranded(transaction, () => start(progress, context)),
+    soak: () => orStranded(transaction, () => soak(transaction, progress, context)),
+    commit: () => orStranded(transaction, () => commitVersion(transaction, progress, context)),
     clean: async () => {
       await cleanUp(context);
       if (from === undefined && context.settings.unit !== undefined) await context.bus.enable([context.unit]);
       return OK;
     },
-    prune: () => pruneVersions(transaction, ledger, context),
-    settle: async () => (open === undefined ? OK : settle(open, context)),
+    prune: async () => {
+      await tidyBackups(transaction, progress, open, context);
+      return pruneVersions(transaction, ledger, context);
+    },
+    settle: async () => (open === undefined ? OK : settle(open, asked, context)),
     withdraw: async () => done(withdraw(context)),
     'gate-old': () => gateOld(open, context),
+    resume: () => orStranded(transaction, () => resume(transaction, progress, ledger, context)),
+    restore: () => restore(transaction, progress, open, context),
+    'go-back': () => goBack(transaction, progress, open, context),
   };
+}
+
+async function start(progress: Progress, context: MachineContext): Promise<Answer> {
+  if (progress.before === 'resting') return { event: 'resting' };
+  const { startedAfter, operatorStopped } = await startNode(progress.before, context);
+  progress.baseline = { startedAfter, restarts: 0 };
+  return operatorStopped ? operator(`${context.unit} was stopped by its operator`) : OK;
+}
+
+async function soak({ action, to }: Transaction, progress: Progress, context: MachineContext): Promise<Answer> {
+  const { gate, binary } = context.settings;
+  if (action !== 'drill') await checkVersion(`${context.layout.current}/${binary}`, to, 'current', context);
+  const soaked = await soakNode(action === 'backup' ? briefly(gate.soak) : gate.soak, progress.baseline, context);
+  return soaked.kind === 'held' ? OK : operator(soaked.message);
+}
+
+async function commitVersion(
+  { action, to }: Transaction,
+  progress: Progress,
+  context: MachineContext,
+): Promise<Answer> {
+  if (action === 'drill') throw unnoticed(context);
+  const verdict = await commit(to, progress.baseline, context);
+  if (verdict.kind === 'holds') return OK;
+  if (verdict.kind === 'operator') return operator(verdict.message);
+  throw lastLook(verdict.kind === 'failed' ? verdict.message : `${context.unit} is not running`);
 }
 
 async function done(effect: Promise<void>): Promise<Answer> {

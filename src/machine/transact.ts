@@ -3,13 +3,14 @@
  * settles: that is the run that the fallback starts after it has put a version back.
  */
 import { sweepLeftovers } from '../activation/sweep.ts';
-import { CODES, EXIT, UpdaterError, type ExitCode } from '../errors.ts';
+import { CODES, EXIT, type ExitCode } from '../errors.ts';
 import type { Request } from '../orders.ts';
 import { describeStep } from './announce.ts';
 import { leaveCause } from './cause.ts';
 import { check } from './check.ts';
 import { conclude, type Ending } from './conclude.ts';
 import type { MachineContext } from './context.ts';
+import { planBackup, planRestore } from './data.ts';
 import { planDrill } from './drill.ts';
 import type { Ledger } from './ledger.ts';
 import { blocking, planRollback, planUpgrade } from './plan.ts';
@@ -53,15 +54,10 @@ async function serve(request: Request, ledger: Ledger, context: MachineContext):
     case 'upgrade':
       return lookAndUpgrade(request, ledger, context);
     case 'backup':
+      return runTransaction(await planBackup(request.id, context), ledger, context);
     case 'restore':
-      throw notServed(request.kind);
+      return runTransaction(await planRestore(request, context), ledger, context);
   }
-}
-
-function notServed(kind: string): UpdaterError {
-  return new UpdaterError('BACKUP_REFUSED', `this version cannot stop the node for a ${kind}`, {
-    remedy: 'Nothing was touched.',
-  });
 }
 
 async function lookAndUpgrade(
@@ -71,7 +67,7 @@ async function lookAndUpgrade(
 ): Promise<ExitCode> {
   const wish = request.kind === 'upgrade' ? request : { force: [] };
   const { manifest, decision } = await check(wish, ledger, context);
-  const plan = await planUpgrade(decision, manifest.serial, request.id, context);
+  const plan = await planUpgrade(decision, manifest.serial, request.id, ledger, context);
   const offered = decision.release?.version;
   if (plan === undefined) {
     const message = blocking(decision)?.message ?? 'nothing is on offer';
@@ -123,7 +119,7 @@ async function finish(leg: Leg, ledger: Ledger, context: MachineContext): Promis
     transaction,
     state,
     ledger,
-    makeSteps(transaction, open, ledger, context),
+    makeSteps(transaction, open, leg.asked?.kind, ledger, context),
     narrate,
   );
   if (!isOutcome(rest)) {

@@ -19,6 +19,8 @@ export interface Facts {
   readonly quarantined: ReadonlyMap<Version, QuarantineReason>;
   /** What is known of the data that the committed version leaves. */
   readonly data: DataFormat | undefined;
+  /** Whether the data is backed up before the switch. */
+  readonly backup: 'configured' | 'none';
 }
 
 export interface QuarantineReason {
@@ -180,13 +182,20 @@ function gateQuarantine(release: Release, facts: Facts, wish: Wish): Gate {
   return quarantineGate(release.version, entry);
 }
 
-/** The fallback puts back the binary alone: where the data would not fit it any more, a person decides. */
-function gateEpoch(release: Release, { data }: Facts, wish: Wish): Gate {
+/**
+ * The fallback puts back the binary alone: where the data would not fit it any more, a backup of the data goes with it, or a
+ * person decides. No backup is a way back where its publisher says `never`.
+ */
+function gateEpoch(release: Release, { data, backup }: Facts, wish: Wish): Gate {
   const step = crossing(data, release);
   if (step === undefined || data === undefined) {
     return { gate: 'epoch', passed: true, message: 'it can be put back on the data as it will be' };
   }
-  const message = `it moves the data from epoch ${data.epoch} to ${release.epoch}, and ${CONSEQUENCE[step]}`;
+  const moves = `it moves the data from epoch ${data.epoch} to ${release.epoch}`;
+  if (step === 'forward' && release.rollback === 'restore-data' && backup === 'configured') {
+    return { gate: 'epoch', passed: true, message: `${moves}; the data is backed up first, and put back if it fails` };
+  }
+  const message = `${moves}, and ${CONSEQUENCE[step]}`;
   return wish.force.includes('epoch')
     ? { gate: 'epoch', passed: true, message: `${message}; asked for all the same` }
     : { gate: 'epoch', passed: false, message };

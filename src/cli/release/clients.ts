@@ -64,7 +64,7 @@ type Host = Pick<Client, 'arch' | 'libc' | 'current'> & { readonly now: number }
 
 function outcome(manifest: Manifest, host: Host): Outcome {
   const running = manifest.releases.find(({ version }) => version === host.current);
-  const facts = { ...host, place: Buffer.alloc(32), quarantined: new Map(), data: running };
+  const facts = { ...host, place: Buffer.alloc(32), quarantined: new Map(), data: running, backup: 'none' as const };
   const decision = decide(manifest, facts, { force: [] });
   if (decision.install && decision.release !== undefined) return { gets: decision.release.version };
   return { gets: undefined, why: blocking(decision) };

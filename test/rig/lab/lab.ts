@@ -3,7 +3,7 @@
  * what the container tests of the transaction begin with. A second node (`other`) takes the same releases once it is
  * configured.
  */
-import { cp, mkdir } from 'node:fs/promises';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Entry, LedgerRecord } from '../../../src/machine/record.ts';
 import type { Outcome } from '../../../src/machine/state.ts';
@@ -45,6 +45,8 @@ export interface Changes {
   readonly more?: string;
   /** A line before the first table. */
   readonly top?: string;
+  /** The daemon keeps data in /srv/demo, and it is backed up; lines of the [backup] table. */
+  readonly data?: string;
   /** The unit is the operator's own: no [unit] table, and no probes unless `more` has some. */
   readonly unit?: 'own';
 }
@@ -101,6 +103,7 @@ function labOn(host: Container, publisher: Publisher, fill: LabOptions['fill']):
     lastEnd: async (node) => (await ends(node)).at(-1),
     async publish(version, behaviour = 'good', data = { epoch: 0, rollback: 'safe' }) {
       const tree = await makeTree(join(publisher.root, 'trees', version), version, behaviour);
+      await writeFile(join(tree, 'share', 'epoch'), String(data.epoch));
       await fill?.(tree);
       await publisher.publish({ tree, version, libc: 'gnu', format: 'tar', binary: 'bin/demod', ...data });
       await mkdir(host.path(SITE), { recursive: true });
@@ -135,7 +138,7 @@ if [ "$pid" != 0 ]; then
   exe=$(tr '\\0' ' ' </proc/$pid/cmdline | grep -o 'versions/[^/]*' | head -n 1 | sed s,versions/,,)
   running=\${exe:-unknown}
 fi
-leftovers=$(ls -A /run/node-updater/$node 2>/dev/null | grep -v -e probe -e fetch | tr '\\n' ' ')
+leftovers=$(ls -A /run/node-updater/$node 2>/dev/null | grep -v -e probe -e fetch -e backup | tr '\\n' ' ')
 [ ! -e /run/systemd/system/$node.service.d/zzz-node-updater.conf ] || leftovers="$leftovers zzz"
 leftovers="$leftovers$(ls -A /opt/$node /opt/$node/versions 2>/dev/null | grep -e staging -e '^\\.current' | tr '\\n' ' ')"
 leftovers="$leftovers$(ls -A /var/lib/node-updater/$node/incoming 2>/dev/null | tr '\\n' ' ')"
@@ -177,8 +180,8 @@ url = "http://127.0.0.1:${PORTS[node]}/"
 exec = "bin/demod"
 type = "${changes.type ?? 'simple'}"
 user = "demo"
-environment = { DEMOD_PORT = "${PORTS[node]}" }
+environment = { DEMOD_PORT = "${PORTS[node]}"${changes.data === undefined ? '' : ', DEMOD_DATA = "/srv/demo"'} }
 stop_timeout = "3s"
 restart_delay = "200ms"
-`;
+${changes.data === undefined ? '' : `[backup]\npaths = "/srv/demo"\n${changes.data}\n`}`;
 }

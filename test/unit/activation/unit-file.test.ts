@@ -214,7 +214,7 @@ describe('drop-ins', () => {
     expect(renderNodeDropIn(nodeName('storj@1')))
       .toBe(`# Written by node-updater: what the fallback of storj@1 needs. Goes with \`node-updater disable storj@1\`.
 [Unit]
-Wants=node-updater-boot@storj@1.service
+Wants=node-updater-boot@storj@1.service node-updater-restore@storj@1.service
 After=node-updater-boot@storj@1.service node-updater-backup@storj@1.service
 AssertPathExists=!/var/lib/node-updater/storj@1/restoring
 `);

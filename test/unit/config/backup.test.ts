@@ -22,6 +22,8 @@ describe('[backup]', () => {
       directory: `${host.root}/var/lib/node-updater/workerd/backups`,
       keep: 3,
       method: 'auto',
+      before: 'upgrade',
+      longest: 3_600_000,
     });
   });
 

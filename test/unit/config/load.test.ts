@@ -51,7 +51,11 @@ describe('loadSettings', () => {
           channel: 'stable',
           insecureHttp: false,
         },
-        trust: { keySet: 1, threshold: 1, keys: [{ file: `${host.layout.keys}/workerd.asc`, fingerprint: FINGERPRINT }] },
+        trust: {
+          keySet: 1,
+          threshold: 1,
+          keys: [{ file: `${host.layout.keys}/workerd.asc`, fingerprint: FINGERPRINT }],
+        },
         binary: 'bin/workerd',
         gate: {
           soak: 60_000,

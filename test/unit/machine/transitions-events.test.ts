@@ -43,11 +43,28 @@ describe('every event in every state', () => {
 
   it('is possible where its step can answer it, and nowhere else [S3.30]', () => {
     const judged: Event[] = ['untouched', 'committed', 'put-back', 'armed', 'uncommitted'];
-    const seesOperators: Working[] = ['preflight', 'start', 'soak', 'commit', 'gate-old'];
+    const forward: Event[] = ['forward', 'restoring', 'going-back'];
+    const seesOperators: Working[] = ['preflight', 'stop', 'start', 'soak', 'commit', 'gate-old', 'resume'];
+    const own: Partial<Record<Working, Event[]>> = {
+      arm: ['backup', 'restore'],
+      stop: ['resting'],
+      start: ['resting', 'stranded'],
+      soak: ['stranded'],
+      commit: ['stranded'],
+      resume: ['stranded', 'unproven'],
+      restore: ['resting', 'refused', 'later'],
+      'go-back': ['later'],
+    };
     for (const state of WORKING) {
-      const acts: Event[] = seesOperators.includes(state) ? ['ok', 'operator'] : ['ok'];
+      const acts: Event[] = [
+        'ok',
+        ...(seesOperators.includes(state) ? (['operator'] as const) : []),
+        ...(own[state] ?? []),
+      ];
       const possible = EVENTS.filter((event) => next(state, event) !== undefined);
-      expect(new Set(possible), state).toEqual(new Set([...(state === 'settle' ? judged : acts), 'failed']));
+      expect(new Set(possible), state).toEqual(
+        new Set([...(state === 'settle' ? [...judged, ...forward] : acts), 'failed']),
+      );
     }
   });
 

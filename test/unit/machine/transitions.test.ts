@@ -1,9 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { EVENTS, OUTCOMES, WORKING, isWorking, type State, type Working } from '../../../src/machine/state.ts';
+import {
+  EVENTS,
+  OUTCOMES,
+  WORKING,
+  isWorking,
+  type Event,
+  type State,
+  type Working,
+} from '../../../src/machine/state.ts';
 import { TRANSITIONS, begin, next } from '../../../src/machine/transitions.ts';
 import type { Version } from '../../../src/release.ts';
 
 const v = (text: string) => text as Version;
+
+const FORWARD = ['forward', 'restoring', 'going-back'] as readonly Event[];
 
 describe('the transition table', () => {
   it('leads from every working state to an outcome or to the fallback, never in a circle [S3.30]', () => {
@@ -19,7 +29,7 @@ describe('the transition table', () => {
 
   it('ends unchanged when a step fails before the node is touched, and yields to systemd afterwards [S3.33]', () => {
     const untouched: Working[] = ['fetch', 'verify', 'stage', 'preflight'];
-    const touched: Working[] = ['arm', 'activate', 'start', 'soak', 'commit'];
+    const touched: Working[] = ['arm', 'stop', 'backup', 'activate', 'start', 'soak', 'commit'];
     expect(untouched.map((state) => next(state, 'failed'))).toEqual(untouched.map(() => 'unchanged'));
     expect(touched.map((state) => next(state, 'failed'))).toEqual(touched.map(() => 'yield'));
   });
@@ -31,16 +41,19 @@ describe('the transition table', () => {
     expect(intoCommit).toEqual(['soak ok']);
   });
 
-  it('knows no way from a settled transaction to a start of the candidate', () => {
+  it('knows no way from a settled transaction to a start of the candidate, unless there is no way back', () => {
     const reachable = new Set<State>();
     const walk = (state: State): void => {
       if (reachable.has(state)) return;
       reachable.add(state);
-      if (isWorking(state)) for (const target of Object.values(TRANSITIONS[state])) walk(target);
+      if (!isWorking(state)) return;
+      for (const event of EVENTS) if (!FORWARD.includes(event)) walk(next(state, event) ?? state);
     };
     walk('settle');
     for (const state of ['arm', 'activate', 'start', 'soak'] as const) expect(reachable.has(state)).toBe(false);
     expect(OUTCOMES.every((outcome) => reachable.has(outcome))).toBe(true);
+    // What runs already soaks on; it is not switched to or started anew.
+    expect(FORWARD.map((event) => next('settle', event))).toEqual(['resume', 'restore', 'go-back']);
   });
 
   it('answers undefined for an event that cannot happen in a state', () => {

@@ -61,6 +61,7 @@ const facts: Facts = {
   place: cohortOf('machine', node),
   quarantined: new Map(),
   data: undefined,
+  backup: 'none',
 };
 
 function blocked(offer: Manifest, change: Partial<Facts> = {}, wish: Wish = { force: [] }): string | undefined {

@@ -23,10 +23,19 @@ export interface Design {
   readonly writes: (entry: Entry) => Entry;
 }
 
+/** The steps about data, and the way forward: no transaction of the model takes them. */
+const NOT_EXPLORED: Pick<Program, 'stop' | 'backup' | 'resume' | 'restore' | 'go-back'> = {
+  stop: [],
+  backup: [],
+  resume: [],
+  restore: [],
+  'go-back': [],
+};
+
 export const REAL: Design = {
   next,
   begin,
-  program: { ...UPGRADING, ...ENDING },
+  program: { ...UPGRADING, ...ENDING, ...NOT_EXPLORED },
   revert: REVERT,
   bootKeepsOff: (w) => w.tx === 'running',
   sweep: (w) => {

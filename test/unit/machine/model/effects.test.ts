@@ -148,6 +148,7 @@ async function done(state: Working, change: Partial<World>): Promise<Did> {
   const steps = makeSteps(
     open.transaction,
     open,
+    undefined,
     { records: [], append: () => Promise.reject(new Error()) },
     contextOf(w),
   );

@@ -1,0 +1,186 @@
+/**
+ * The steps that touch the node's data, and the way forward: a version without a way back runs on until it is proven, or
+ * its gate fails and the backup is restored (DESIGN.md section 6).
+ */
+import { arm } from '../activation/arm.ts';
+import { createBackup, dropBefore, finishRestores, pruneBackups, sealBackup } from '../activation/backup-room.ts';
+import { cleanUp } from '../activation/clean.ts';
+import { isSocketActivated } from '../activation/gate.ts';
+import { restoreData } from '../activation/restore.ts';
+import { startNode } from '../activation/start.ts';
+import { isDown, stopNode } from '../activation/stop.ts';
+import { UpdaterError } from '../errors.ts';
+import type { MachineContext } from './context.ts';
+import type { Ledger } from './ledger.ts';
+import { dataOf } from './plan.ts';
+import type { Progress } from './progress.ts';
+import { countsAgainst, type OpenTransaction } from './recover.ts';
+import { failureOf, type Answer } from './run.ts';
+import type { Transaction } from './state.ts';
+
+const OK: Answer = { event: 'ok' };
+
+/** How often a version may be left without proof before a person is asked to look. */
+const MOST_RESUMES = 5;
+
+/** The step `stop`: only for a backup; else one restart is all. */
+export async function stopForBackup(progress: Progress, context: MachineContext): Promise<Answer> {
+  const facts = await context.bus.facts(context.unit);
+  if (isDown(facts)) {
+    if (progress.before === 'resting') return { event: 'resting' };
+    // What rests until its socket wakes it waits for the backup room by its drop-in.
+    if (isSocketActivated(facts)) return OK;
+    return { event: 'operator', facts: { message: `${context.unit} was stopped by its operator` } };
+  }
+  await stopNode(context);
+  progress.before = 'down';
+  return OK;
+}
+
+/** The step `backup`. */
+export async function backUp(
+  { action, from, to }: Transaction,
+  progress: Progress,
+  ledger: Ledger,
+  context: MachineContext,
+): Promise<Answer> {
+  const reason = action === 'backup' ? 'asked for' : `before ${to}`;
+  const epoch = dataOf(from, ledger)?.epoch;
+  const occasion = { reason, ...(from === undefined ? {} : { from }), ...(epoch === undefined ? {} : { epoch }) };
+  progress.backup = await createBackup(occasion, context);
+  return { event: 'ok', facts: { backup: progress.backup } };
+}
+
+/** A version without a way back is not left to systemd when it fails its gate. What says nothing about it still is. */
+export async function orStranded({ way }: Transaction, step: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await step();
+  } catch (error) {
+    const failure = failureOf(error);
+    if (way === undefined || !countsAgainst(failure)) throw error;
+    return { event: 'stranded', failure };
+  }
+}
+
+/** The step `resume`: a version without a way back was left in its soak; it runs on, and the soak begins anew. */
+export async function resume(
+  { id, to }: Transaction,
+  progress: Progress,
+  ledger: Ledger,
+  context: MachineContext,
+): Promise<Answer> {
+  const times = ledger.records.filter(
+    ({ entry }) => entry.kind === 'intent' && entry.tx === id && entry.state === 'resume',
+  );
+  if (times.length > MOST_RESUMES) {
+    await cleanUp(context);
+    return { event: 'unproven', failure: failureOf(unproven(to, context)) };
+  }
+  await arm(undefined, context);
+  const facts = await context.bus.facts(context.unit);
+  if (facts.activeState === 'inactive' && facts.job === 0 && !isSocketActivated(facts)) {
+    await cleanUp(context);
+    return { event: 'operator', facts: { message: `${context.unit} was stopped by its operator` } };
+  }
+  if (facts.activeState === 'failed') {
+    const { startedAfter } = await startNode('down', context);
+    progress.baseline = { startedAfter, restarts: 0 };
+  } else {
+    progress.baseline = { startedAfter: 0n, restarts: facts.service?.nRestarts ?? 0 };
+  }
+  return OK;
+}
+
+function unproven(to: string, { settings, unit }: MachineContext): UpdaterError {
+  return new UpdaterError(
+    'ACTIVATE_INTERRUPTED',
+    `The updater went down ${MOST_RESUMES} times while ${to} was on probation`,
+    {
+      remedy: `${to} runs on, unproven. See whether it is healthy, and what ends the updater: journalctl -u node-updater@${settings.node} -u ${unit}`,
+    },
+  );
+}
+
+/** The step `restore`: what its operator asked for. Idempotent by the transaction's id. */
+export async function restore(
+  { id, restore: backup = '', to }: Transaction,
+  progress: Progress,
+  open: OpenTransaction | undefined,
+  context: MachineContext,
+): Promise<Answer> {
+  const end = await restoreData({ backup, id, to }, context);
+  if (end.kind === 'half-done') return heldDown(end.error, context);
+  const resting = progress.before === 'resting' || open?.rests === 'yes';
+  if (!resting) await startAgain(progress, context);
+  if (end.kind === 'refused') return { event: 'refused', failure: failureOf(end.error) };
+  return { event: resting ? 'resting' : 'ok', facts: { restored: backup } };
+}
+
+/** The step `go-back` of a version that is stranded: its data as it was before, and the version before. Idempotent. */
+export async function goBack(
+  transaction: Transaction,
+  progress: Progress,
+  open: OpenTransaction | undefined,
+  context: MachineContext,
+): Promise<Answer> {
+  const { id, action, from, data } = transaction;
+  const backup = progress.backup ?? open?.backup;
+  const possible = action === 'upgrade' && data?.rollback !== 'never';
+  if (!possible || backup === undefined || from === undefined) {
+    await cleanUp(context);
+    throw noWayBack(transaction, context);
+  }
+  const end = await restoreData({ backup, id, to: from }, context);
+  if (end.kind === 'half-done') return heldDown(end.error, context);
+  await startAgain(progress, context);
+  if (end.kind === 'done') return { event: 'ok', facts: { restored: backup } };
+  await cleanUp(context);
+  return { event: 'failed', failure: failureOf(end.error) };
+}
+
+/** Without its mark the fallback starts us again no more; the next run does, or a boot, or who starts the node. */
+async function heldDown(error: unknown, { files, layout }: MachineContext): Promise<Answer> {
+  await files.remove(layout.downMark);
+  await files.remove(layout.openMark);
+  return { event: 'later', failure: failureOf(error) };
+}
+
+async function startAgain(progress: Progress, context: MachineContext): Promise<void> {
+  try {
+    const { startedAfter } = await startNode('down', context);
+    progress.baseline = { startedAfter, restarts: 0 };
+  } catch (error) {
+    await cleanUp(context);
+    throw error;
+  }
+}
+
+function noWayBack({ action, from, to }: Transaction, { settings, unit }: MachineContext): UpdaterError {
+  const message =
+    action === 'backup' || action === 'restore'
+      ? `${to} is not healthy after the ${action}, and nothing is left to go back to`
+      : `${to} has moved the data on, and there is no way back to ${from ?? 'the version before'}`;
+  return new UpdaterError('GATE_OLD', message, {
+    remedy:
+      `A person is needed. ${to} runs on as its unit says. See: journalctl -u ${unit}. ` +
+      `A later release is taken as soon as it is offered: node-updater why ${settings.node}`,
+  });
+}
+
+/** After a commit: the new backup is read once, old ones go, and so does what earlier restores kept. What fails is told. */
+export async function tidyBackups(
+  { id }: Transaction,
+  progress: Progress,
+  open: OpenTransaction | undefined,
+  context: MachineContext,
+): Promise<void> {
+  if (context.settings.backup === undefined) return;
+  const backup = progress.backup ?? open?.backup;
+  try {
+    if (backup !== undefined) await sealBackup(backup, context);
+    await pruneBackups(backup === undefined ? [] : [backup], context);
+    for (const restore of await finishRestores(context)) if (restore !== id) await dropBefore(restore, context);
+  } catch (error) {
+    context.log.warn(`The backups were not tidied up: ${failureOf(error).message}`);
+  }
+}
