@@ -73,7 +73,7 @@ function commands(parser: Argv, take: Take): Argv {
         take({ name: 'config', ...node(args), view: args.check ? 'check' : 'show' });
       },
     )
-    .command('release', 'For publishers: build, sign, publish, verify');
+    .command('release', 'For publishers: keys, build, sign, publish, roll out, halt, rotate, verify');
 }
 
 function looking(parser: Argv, take: Take): Argv {

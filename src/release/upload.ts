@@ -61,7 +61,8 @@ export interface UploadTools {
 
 function rsync(from: string, to: string): readonly (readonly string[])[] {
   // rsync gives each file its name when it is whole, and leaves what it knows by size and time.
-  const common = ['rsync', '--times', '--chmod=D755,F644', '--'];
+  // Two manifests of one second and one length are not the same.
+  const common = ['rsync', '--times', '--ignore-times', '--chmod=D755,F644', '--'];
   return [
     [
       'rsync',
@@ -115,7 +116,14 @@ function rclone(from: string, to: string): readonly (readonly string[])[] {
   const excluded = ['--exclude', `/${MANIFEST_FILE}`, '--exclude', '*.tmp'];
   return [
     ['rclone', 'copy', from, remote, ...excluded, '--size-only', ...header(KEEP_FOREVER)],
-    ['rclone', 'copyto', `${from}/${MANIFEST_FILE}`, `${remote}/${MANIFEST_FILE}`, ...header(ASK_AGAIN)],
+    [
+      'rclone',
+      'copyto',
+      '--ignore-times',
+      `${from}/${MANIFEST_FILE}`,
+      `${remote}/${MANIFEST_FILE}`,
+      ...header(ASK_AGAIN),
+    ],
   ];
 }
 

@@ -5,7 +5,7 @@ import { completePublication } from '../../../src/release/complete.ts';
 import { countersign } from '../../../src/release/countersign.ts';
 import { publishRelease, requestPublication } from '../../../src/release/publish.ts';
 import { requestText } from '../../../src/release/request.ts';
-import { requestRotation, rotate } from '../../../src/release/rotate.ts';
+import { planRotation, requestRotation, rotate } from '../../../src/release/rotate.ts';
 import type { RotateOptions, Rotation } from '../../../src/release/rotate.ts';
 import { signRelease } from '../../../src/release/sign.ts';
 import { directorySite, verifyRelease } from '../../../src/release/verify.ts';
@@ -111,6 +111,13 @@ describe('rotate', () => {
     await first();
     await expect(wish()).rejects.toMatchObject({ code: 'RELEASE_KEY_SET' });
     await expect(readFile(join(signers.site, 'keys/2.json'))).rejects.toThrow('ENOENT');
+  });
+
+  it('says that signers are missing before anybody is asked for a passphrase', async () => {
+    await first();
+    const wish = options([carol], { add: [carol.key] });
+    await expect(planRotation(wish, carol.deps)).rejects.toMatchObject({ code: 'RELEASE_KEY_SET' });
+    expect((await planRotation(wish, carol.deps, 'others')).set.number).toBe(2);
   });
 
   it('is not finished by a request that only the old keys signed', async () => {

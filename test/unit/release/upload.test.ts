@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -59,6 +59,18 @@ describe('runUpload by rsync', () => {
     const upload = runUpload(site, { kind: 'rsync', target }, tools(`${path}:/bin`));
     await expect(upload).rejects.toMatchObject({ code: 'RELEASE_UPLOAD' });
     expect(await readFile(join(target, 'manifest.json'), 'utf8')).toBe('before');
+  });
+
+  it('replaces a manifest of the same length and the same second', async () => {
+    const target = join(root, 'www');
+    await mkdir(target);
+    const second = new Date('2026-11-20T12:00:00Z');
+    for (const content of ['serial 1', 'serial 2']) {
+      await writeFile(join(site, 'manifest.json'), content);
+      await utimes(join(site, 'manifest.json'), second, second);
+      await runUpload(site, { kind: 'rsync', target }, tools());
+    }
+    expect(await readFile(join(target, 'manifest.json'), 'utf8')).toBe('serial 2');
   });
 
   it('never removes what the server has: older archives and key sets', async () => {
