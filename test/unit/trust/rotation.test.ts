@@ -118,6 +118,7 @@ describe('the next key set', () => {
     await gpg('--quick-set-expire', prolonged.certificate.fingerprint, '0');
     const late = await signedSet(gpg, setOf({ number: 2, keys: [b], at: '2024-06-01T00:00:00Z' }), [prolonged, b]);
     expect(await codeOf(late, trusted(1, 1, prolonged))).toBe('TRUST_KEY_CHAIN');
+    await expect(follow(late, trusted(1, 1, prolonged))).rejects.toThrow(/\(key-expired\)/);
   });
 
   it('does not follow from a revoked key, whenever it signed', async () => {
