@@ -1,6 +1,6 @@
 /** What there is to see of a node and its host, all at once: what the invariants are asked of. */
+import type { Container } from '../container/container.ts';
 import { mustRun } from '../container/process.ts';
-import type { Lab } from '../lab/lab.ts';
 
 export interface Observation {
   /** The text of the link; '' when there is none; what stands there instead, when it is no link. */
@@ -93,13 +93,18 @@ const script = [
   ),
 ].join('');
 
+/** A host that is looked at: a lab's, or another that can run commands. */
+export interface Seen {
+  readonly host: Pick<Container, 'run' | 'sh'>;
+}
+
 /** From now on what changes outside of the managed directories is seen. */
-export async function mark(lab: Lab): Promise<void> {
+export async function mark(lab: Seen): Promise<void> {
   // Times are coarser than the calls that follow this one.
   await lab.host.sh('touch /srv/proof/mark; sleep 0.02');
 }
 
-export async function observe(lab: Lab): Promise<Observation> {
+export async function observe(lab: Seen): Promise<Observation> {
   const { stdout } = await lab.host.run(['sh', '-c', script]);
   const parts = new Map(
     stdout
