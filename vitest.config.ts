@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 // One project for each suite, so that each has its own script and its own time limits.
-// `container` boots systemd and is slow by nature: it runs one file at a time on two cores.
+// `container` boots systemd and mostly waits for it: two files at a time on two cores.
 export default defineConfig({
   test: {
     projects: [
@@ -18,7 +18,8 @@ export default defineConfig({
         test: {
           name: 'container',
           include: ['test/container/**/*.test.ts'],
-          fileParallelism: false,
+          fileParallelism: true,
+          maxWorkers: 2,
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },

@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Entry } from '../../src/machine/record.ts';
-import { cases } from '../rig/cases.ts';
+import { sample } from '../rig/cases.ts';
 import { makeLab, type Lab } from '../rig/lab/lab.ts';
 
 /** Microseconds after the intent was seen; the commit takes a few thousand, a reload of systemd some ten thousand. */
@@ -63,11 +63,10 @@ async function check(to: string, invocation: string): Promise<string> {
 
 describe('an updater that is killed at its commit', () => {
   it.each(['commit', 'clean'])(
-    `leaves link, running version and ledger in agreement: killed at ${cases(DISTANCES.length)} distances from the intent of "%s" [S1.20][F110]`,
+    `leaves link, running version and ledger in agreement: killed at ${sample(DISTANCES, 4).length} distances from the intent of "%s" [S1.20][F110]`,
     async (state) => {
       const tally: Record<string, number> = {};
-      for (let round = 0; round < cases(DISTANCES.length); round++) {
-        const distance = DISTANCES[round % DISTANCES.length] ?? 0;
+      for (const distance of sample(DISTANCES, 4)) {
         const to = (await lab.facts()).current === '1.0.0' ? '2.0.0' : '1.0.0';
         const ends = (await lab.ledger()).filter(({ entry }) => entry.kind === 'ended').length;
         const invocation = await killedIn(state, distance, to);

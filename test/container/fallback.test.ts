@@ -204,7 +204,7 @@ describe('an operator', () => {
   it('who interrupts the command with Ctrl-C ends the following, not the update [F118]', async () => {
     await installed({ soak: '4s' });
     await lab.publish('2.0.0');
-    const followed = await lab.host.run(['timeout', '--signal=INT', '4', 'node-updater', 'upgrade']);
+    const followed = await lab.host.run(['timeout', '--foreground', '--signal=INT', '4', 'node-updater', 'upgrade']);
     expect(followed.stdout + followed.stderr).toMatch(/goes on/);
     expect(await lab.waitForEnd(2)).toBe('committed');
     expect(await lab.facts()).toEqual(committed('2.0.0'));

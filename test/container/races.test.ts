@@ -117,10 +117,10 @@ async function check(): Promise<void> {
 }
 
 describe('whatever happens to a transaction, and whenever', () => {
-  it(`link, running version, ledger and leftovers agree, and the node is up, in each of ${cases(20)} races`, async () => {
+  it(`link, running version, ledger and leftovers agree, and the node is up, in each of ${cases(12)} races`, async () => {
     const tally = new Map<string, number>();
     const count = (what: string) => tally.set(what, (tally.get(what) ?? 0) + 1);
-    for (let race = 1; race <= cases(20); race++) {
+    for (let race = 1; race <= cases(12); race++) {
       const draw = random(race);
       const kind = pick(Object.keys(INTERFERENCE) as Interference[], draw);
       const delay = Math.floor(draw() * SPAN);
@@ -137,8 +137,8 @@ describe('whatever happens to a transaction, and whenever', () => {
     console.log(`races: ${JSON.stringify(Object.fromEntries([...tally].sort()))}`);
   }, 3_600_000);
 
-  it(`the host crashes and boots the committed version, in each of ${cases(10)} crashes`, async () => {
-    for (let round = 1; round <= cases(10); round++) {
+  it(`the host crashes and boots the committed version, in each of ${cases(6)} crashes`, async () => {
+    for (let round = 1; round <= cases(6); round++) {
       const draw = random(10_000 + round);
       const delay = Math.floor(draw() * SPAN);
       await begin(draw);

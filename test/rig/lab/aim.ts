@@ -26,6 +26,8 @@ export interface RevertAim {
   at(command: number | string): Promise<void>;
   /** The command that it died before; empty when it made fewer. */
   hit(): Promise<string>;
+  /** How many commands the last run made, up to the one that it died before. */
+  count(): Promise<number>;
   /** How long systemd waits before it tries revert@ again, as systemd writes it. */
   retryAfter(delay: string): Promise<void>;
 }
@@ -44,6 +46,7 @@ export async function aimAtRevert(host: Container): Promise<RevertAim> {
     async at(command) {
       await host.sh(`rm -f /srv/hit; echo 0 >/srv/count; echo '${command}' >/srv/aim`);
     },
+    count: async () => Number(await host.sh('cat /srv/count')),
     hit: () => host.sh('cat /srv/hit 2>/dev/null || true'),
   };
 }
