@@ -140,7 +140,7 @@ async function followRequest(
   );
   if (followed.kind === 'silent') {
     await takeBack(request, layout);
-    throw silent(node);
+    throw heldDown((await readLedger(layout.ledger)).records) ?? silent(node);
   }
   return followed;
 }
@@ -206,6 +206,22 @@ function underWay(node: NodeName, records: readonly LedgerRecord[]): UpdaterErro
   return new UpdaterError('HOST_LOCKED', `${what} is under way for ${node}`, {
     remedy: `See how far it is: node-updater status ${node}. Then type the command again.${end}`,
   });
+}
+
+/** A restore that could not be finished: a person is needed, exit 4. */
+function heldDown(records: readonly LedgerRecord[]): UpdaterError | undefined {
+  if (findOpen(records)?.lastEvent !== 'later') return undefined;
+  const last = records
+    .map(({ entry }) => entry)
+    .findLast((entry) => entry.kind === 'result' && entry.event === 'later');
+  const failure = last?.kind === 'result' ? last.failure : undefined;
+  return new UpdaterError(
+    'BACKUP_RESTORE',
+    `The node is held down until its data is whole: ${failure?.message ?? ''}`,
+    {
+      remedy: failure?.remedy ?? 'The next run goes on with it.',
+    },
+  );
 }
 
 function silent(node: NodeName): UpdaterError {

@@ -1,5 +1,6 @@
 /** The one word for how a node stands. Pure: `fallback` and `current` win over the ledger (DESIGN.md section 6). */
 import { findOpen, type OpenTransaction } from '../machine/recover.ts';
+import type { Action } from '../machine/state.ts';
 import type { NodeFacts } from './facts.ts';
 import { isBusy, isStuck, revertUnit, transactionUnit, type Units } from './units.ts';
 import { viewTransactions } from './transactions.ts';
@@ -35,6 +36,7 @@ export function stateOf(facts: NodeFacts, units: Units): NodeState {
   const running = alive(facts, units);
   if (fallback !== undefined && running === 'no') return { state: 'falling-back', text: `falling back to ${fallback}` };
   if (open !== undefined && running !== 'no') return busyState(open, fallback !== undefined, facts, units);
+  if (open?.lastEvent === 'later') return { state: 'needs-a-person', text: 'held down until its data is whole' };
   if (open !== undefined)
     return { state: 'unsettled', text: `${open.transaction.action} to ${open.transaction.to} cut short` };
   if (current === undefined) return { state: 'not-installed', text: 'not installed' };
@@ -63,6 +65,8 @@ const DOING: Readonly<Record<string, string>> = {
   stage: 'staging',
   preflight: 'trying it beforehand',
   arm: 'arming',
+  stop: 'stopping the node for a backup',
+  backup: 'backing up its data',
   activate: 'activating',
   start: 'starting',
   soak: 'soaking',
@@ -70,14 +74,19 @@ const DOING: Readonly<Record<string, string>> = {
   clean: 'cleaning up',
   prune: 'removing old versions',
   settle: 'settling',
+  resume: 'going on with the soak',
+  restore: 'putting its data back',
+  'go-back': 'putting its data back',
   withdraw: 'withdrawing',
   'gate-old': 'proving the version before',
 };
 
+const ASIDE: readonly Action[] = ['drill', 'backup', 'restore'];
+
 function restingState(facts: NodeFacts, units: Units): NodeState {
-  // A drill that put the version back did what it was for.
+  // A drill that put the version back did what it was for, and a backup that was not made has left the node as it was.
   const last = viewTransactions(facts.ledger.records).findLast(
-    ({ action, outcome }) => outcome !== 'open' && (action !== 'drill' || outcome === 'rollback-failed'),
+    ({ action, outcome }) => outcome !== 'open' && (!ASIDE.includes(action) || outcome === 'rollback-failed'),
   );
   const node = units.known ? units.units.get(`${facts.node}.service`) : undefined;
   const suffix = node === undefined || node.active === 'active' ? '' : `, unit ${node.active || 'unknown'}`;

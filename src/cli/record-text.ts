@@ -53,7 +53,8 @@ function resultLines(entry: Extract<Entry, { kind: 'result' }>, transaction: Tra
   if (entry.event === 'operator' && entry.failure === undefined) {
     lines.push(`  ${String(entry.facts?.['message'] ?? 'its operator stopped the node')}`);
   }
-  if (entry.then === 'yield') lines.push(`  systemd puts ${transaction?.from ?? 'the version before'} back …`);
+  if (entry.event === 'later') lines.push('  the node is held down until its data is whole; it is tried again …');
+  else if (entry.then === 'yield') lines.push(`  systemd puts ${transaction?.from ?? 'the version before'} back …`);
   return lines;
 }
 

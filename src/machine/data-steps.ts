@@ -14,7 +14,7 @@ import type { MachineContext } from './context.ts';
 import type { Ledger } from './ledger.ts';
 import { dataOf } from './plan.ts';
 import type { Progress } from './progress.ts';
-import { countsAgainst, type OpenTransaction } from './recover.ts';
+import { countsAgainst, RESTORING, type OpenTransaction } from './recover.ts';
 import { failureOf, type Answer } from './run.ts';
 import type { Transaction } from './state.ts';
 
@@ -22,6 +22,9 @@ const OK: Answer = { event: 'ok' };
 
 /** How often a version may be left without proof before a person is asked to look. */
 const MOST_RESUMES = 5;
+
+/** How often an unfinished restore is gone on with at once. */
+const MOST_TRIES = 3;
 
 /** The step `stop`: only for a backup; else one restart is all. */
 export async function stopForBackup(progress: Progress, context: MachineContext): Promise<Answer> {
@@ -106,10 +109,11 @@ export async function restore(
   { id, restore: backup = '', to }: Transaction,
   progress: Progress,
   open: OpenTransaction | undefined,
+  ledger: Ledger,
   context: MachineContext,
 ): Promise<Answer> {
   const end = await restoreData({ backup, id, to }, context);
-  if (end.kind === 'half-done') return heldDown(end.error, context);
+  if (end.kind === 'half-done') return heldDown(end.error, id, ledger, context);
   const resting = progress.before === 'resting' || open?.rests === 'yes';
   if (!resting) await startAgain(progress, context);
   if (end.kind === 'refused') return { event: 'refused', failure: failureOf(end.error) };
@@ -121,6 +125,7 @@ export async function goBack(
   transaction: Transaction,
   progress: Progress,
   open: OpenTransaction | undefined,
+  ledger: Ledger,
   context: MachineContext,
 ): Promise<Answer> {
   const { id, action, from, data } = transaction;
@@ -131,17 +136,28 @@ export async function goBack(
     throw noWayBack(transaction, context);
   }
   const end = await restoreData({ backup, id, to: from }, context);
-  if (end.kind === 'half-done') return heldDown(end.error, context);
+  if (end.kind === 'half-done') return heldDown(end.error, id, ledger, context);
   await startAgain(progress, context);
   if (end.kind === 'done') return { event: 'ok', facts: { restored: backup } };
   await cleanUp(context);
   return { event: 'failed', failure: failureOf(end.error) };
 }
 
-/** Without its mark the fallback starts us again no more; the next run does, or a boot, or who starts the node. */
-async function heldDown(error: unknown, { files, layout }: MachineContext): Promise<Answer> {
+/**
+ * The node stays down until the restore is finished. The mark `open` has the fallback start us again at once; after some
+ * tries it goes, and the next run goes on, or a boot, or who starts the node.
+ */
+async function heldDown(
+  error: unknown,
+  tx: string,
+  ledger: Ledger,
+  { files, layout }: MachineContext,
+): Promise<Answer> {
+  const tries = ledger.records.filter(
+    ({ entry }) => entry.kind === 'intent' && entry.tx === tx && RESTORING.has(entry.state),
+  );
   await files.remove(layout.downMark);
-  await files.remove(layout.openMark);
+  if (tries.length >= MOST_TRIES) await files.remove(layout.openMark);
   return { event: 'later', failure: failureOf(error) };
 }
 

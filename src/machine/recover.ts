@@ -56,7 +56,7 @@ export function findOpen(records: readonly LedgerRecord[]): OpenTransaction | un
   };
 }
 
-const RESTORING: ReadonlySet<Working> = new Set(['restore', 'go-back']);
+export const RESTORING: ReadonlySet<Working> = new Set(['restore', 'go-back']);
 
 function dataFacts(results: readonly Extract<Entry, { kind: 'result' }>[]) {
   const backup = results.findLast(({ state, facts }) => state === 'backup' && facts !== undefined)?.facts?.['backup'];

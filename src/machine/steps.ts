@@ -68,8 +68,8 @@ export function makeSteps(
     withdraw: async () => done(withdraw(context)),
     'gate-old': () => gateOld(open, context),
     resume: () => orStranded(transaction, () => resume(transaction, progress, ledger, context)),
-    restore: () => restore(transaction, progress, open, context),
-    'go-back': () => goBack(transaction, progress, open, context),
+    restore: () => restore(transaction, progress, open, ledger, context),
+    'go-back': () => goBack(transaction, progress, open, ledger, context),
   };
 }
 

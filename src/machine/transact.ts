@@ -2,6 +2,7 @@
  * One run of a node's transaction unit: settle what was left open, then do what was asked for. Without a request it only
  * settles: that is the run that the fallback starts after it has put a version back.
  */
+import { exists } from '../activation/links.ts';
 import { sweepLeftovers } from '../activation/sweep.ts';
 import { CODES, EXIT, type ExitCode } from '../errors.ts';
 import type { Request } from '../orders.ts';
@@ -125,7 +126,10 @@ async function finish(leg: Leg, ledger: Ledger, context: MachineContext): Promis
   if (!isOutcome(rest)) {
     const quiet = open === undefined ? 'its operator stopped the node' : 'the fallback has not finished its work';
     const reason = failure?.message ?? quiet;
-    context.log.error(`${transaction.to} is not committed: ${reason}. systemd puts the version before back`);
+    const then = (await exists(context.layout.restoring))
+      ? 'The node is held down until its data is whole'
+      : 'systemd puts the version before back';
+    context.log.error(`${transaction.to} is not committed: ${reason}. ${then}`);
     return 'yield';
   }
   if (rest === 'committed' && failure !== undefined) {

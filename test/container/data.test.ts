@@ -217,6 +217,25 @@ describe('an updater that dies while the data is in its hands', () => {
     expect(await starts()).not.toContain('2.0.0');
   });
 
+  it('that cannot put the data back holds the node down and asks for a person; who starts the node sets it going again [F102]', async () => {
+    await installed();
+    await lab.publish('2.0.0', 'sick', NEXT);
+    const followed = lab.updater('upgrade');
+    await reached('soak');
+    const dropIn = '/etc/systemd/system/node-updater-backup@.service.d/test.conf';
+    await lab.host.push(Buffer.from('[Service]\nExecStart=\nExecStart=false\n'), dropIn, 0o644);
+    await lab.host.sh('systemctl daemon-reload');
+    const { status, stderr } = await followed;
+    expect(status, stderr).toBe(4);
+    expect(stderr).toContain('held down until its data is whole');
+    expect(await lab.facts()).toMatchObject({ current: '2.0.0', active: 'inactive', running: 'none' });
+    expect((await lab.updater('status')).stdout).toContain('held down until its data is whole');
+    await lab.host.sh(`rm ${dropIn}; systemctl daemon-reload; systemctl start demo.service || true`);
+    expect(await lab.waitForEnd(2)).toBe('rolled-back');
+    expect(await lab.facts()).toEqual(runs('1.0.0'));
+    expect(await epoch()).toBe('0');
+  });
+
   it('with its host in the soak of a release without a way back: the candidate boots and soaks on', async () => {
     await installed();
     await lab.configure({ soak: '3s', data: '' });
