@@ -52,6 +52,11 @@ export interface FetchFile {
   readonly etag?: string;
   /** `expected`: that no server has it is an answer, and no failure. */
   readonly absence?: 'expected';
+  /**
+   * What is signed of it. The fetch room chooses between mirrors by it, and does not fetch what is there already; whoever
+   * ordered the file checks it again, on a copy of its own.
+   */
+  readonly signed?: { readonly size: number; readonly sha256: string };
 }
 
 /** /var/cache/node-updater/NODE/fetch-report.json: believed for wording and retry only, never for trust. */

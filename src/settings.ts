@@ -20,6 +20,14 @@ export interface FetchSettings {
   readonly minimumSpeed: number;
   readonly slowWindow: number;
   readonly totalTimeout: number;
+  /** Most bytes per second that one node's downloads take of the link; absent or 0: all it gives. */
+  readonly maximumSpeed?: number;
+  /** An http or https URL, maybe with user name and password; absent: what the unit's environment says. */
+  readonly proxy?: string;
+  /** Hosts that are asked without the proxy: names (their subdomains too), addresses, networks in CIDR notation, `*`. */
+  readonly noProxy?: readonly string[];
+  /** Absolute path of PEM certificates of authorities that are trusted beside those of the host. */
+  readonly caFile?: string;
 }
 
 export interface NodeSettings {

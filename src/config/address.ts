@@ -37,6 +37,15 @@ export function sourceUrl(value: unknown): Parsed<string> {
   return hostname === '' ? accepted(url.value.href) : refused('must be file:/// followed by a path on this host');
 }
 
+/** What stands between this host and its sources: it is spoken to in http, or in http over TLS. */
+export function proxyUrl(value: unknown): Parsed<string> {
+  const url = parseUrl(value);
+  if (!url.ok) return url;
+  const { protocol, pathname, search } = url.value;
+  if (protocol !== 'http:' && protocol !== 'https:') return refused('must start with http:// or https://');
+  return pathname === '/' && search === '' ? accepted(url.value.href) : refused('must end after the host and port');
+}
+
 /** Plain http to another host: everybody on the way can delay an update, and see which one. */
 export function isInsecure(url: string): boolean {
   const { protocol, hostname } = new URL(url);

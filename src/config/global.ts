@@ -1,7 +1,7 @@
 import { UpdaterError } from '../errors.ts';
-import type { GlobalSettings } from '../settings.ts';
+import type { FetchSettings, GlobalSettings } from '../settings.ts';
 import type { Fragment, Table } from './fragment.ts';
-import { globalSchema } from './schema.ts';
+import { globalSchema, type GlobalFragment } from './schema.ts';
 
 /** The lowest fragment of all, in the operator's notation, so that `node-updater config` can print it. */
 export const GLOBAL_DEFAULTS: Fragment = {
@@ -14,6 +14,7 @@ export const GLOBAL_DEFAULTS: Fragment = {
       minimum_speed: '4K',
       slow_window: '30s',
       total_timeout: '6h',
+      maximum_speed: 0,
     },
   },
   placeOf: () => ({ type: 'default' }),
@@ -29,13 +30,21 @@ export function globalSettings(raw: Table): GlobalSettings {
   return {
     heartbeatTimeout: given(set.heartbeat_timeout),
     logLevel: given(set.log_level),
-    fetch: {
-      connectTimeout: given(set.fetch?.connect_timeout),
-      headersTimeout: given(set.fetch?.headers_timeout),
-      minimumSpeed: given(set.fetch?.minimum_speed),
-      slowWindow: given(set.fetch?.slow_window),
-      totalTimeout: given(set.fetch?.total_timeout),
-    },
+    fetch: fetchSettings(given(set.fetch)),
+  };
+}
+
+function fetchSettings(set: NonNullable<GlobalFragment['fetch']>): FetchSettings {
+  return {
+    connectTimeout: given(set.connect_timeout),
+    headersTimeout: given(set.headers_timeout),
+    minimumSpeed: given(set.minimum_speed),
+    slowWindow: given(set.slow_window),
+    totalTimeout: given(set.total_timeout),
+    maximumSpeed: given(set.maximum_speed),
+    ...(set.proxy === undefined ? {} : { proxy: set.proxy }),
+    ...(set.no_proxy === undefined ? {} : { noProxy: set.no_proxy }),
+    ...(set.ca_file === undefined ? {} : { caFile: set.ca_file }),
   };
 }
 

@@ -5,7 +5,7 @@
 import * as z from 'zod';
 import { LIMITS } from '../limits.ts';
 import { parseFingerprint } from '../release.ts';
-import { loopbackHost, probeUrl, sourceUrl } from './address.ts';
+import { loopbackHost, probeUrl, proxyUrl, sourceUrl } from './address.ts';
 import { command } from './command.ts';
 import { versionPattern } from './pattern.ts';
 import {
@@ -102,6 +102,15 @@ const keyFile = matching(
   'the name of a file in keys.d, or an absolute path',
 );
 
+/** Slower than this, the pauses are so long that servers hang up in them. */
+const LEAST_SPEED_LIMIT = 16 * 1024;
+
+function speedLimit(input: unknown): Parsed<number> {
+  const parsed = size(0)(input);
+  if (!parsed.ok || parsed.value === 0 || parsed.value >= LEAST_SPEED_LIMIT) return parsed;
+  return refused('is too small; at least 16K, or 0 for no limit');
+}
+
 export const globalSchema = z.strictObject({
   heartbeat_timeout: optional(time(30 * SECOND, HOUR)),
   log_level: optional(oneOf('error', 'warn', 'info', 'debug')),
@@ -112,6 +121,10 @@ export const globalSchema = z.strictObject({
       minimum_speed: optional(size(0)),
       slow_window: optional(time(SECOND, HOUR)),
       total_timeout: optional(time(MINUTE, 7 * DAY)),
+      maximum_speed: optional(speedLimit),
+      proxy: optional(proxyUrl),
+      no_proxy: optional(listOf(plainText)),
+      ca_file: optional(absolutePath),
     })
     .optional(),
 });

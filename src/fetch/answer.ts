@@ -6,6 +6,7 @@
  * digest would refuse the mixture anyway, but only after the whole download.
  */
 import { UpdaterError } from '../errors.ts';
+import { PROXY_CREDENTIALS } from './proxy.ts';
 import { shown, shownUrl } from './wording.ts';
 import { parseRetryAfter } from './retry.ts';
 import type { Failure } from './failure.ts';
@@ -100,17 +101,26 @@ function checkBody(answer: Answer, asked: Asked): Verdict | undefined {
   return undefined;
 }
 
+const MEANT: Readonly<Record<number, { readonly means: string; readonly remedy: string }>> = {
+  407: { means: ' (the proxy wants a user name and password)', remedy: PROXY_CREDENTIALS },
+  511: {
+    means: ' (a captive portal wants somebody to log in)',
+    remedy: 'Open a web page on this host and log in to its network. The running version stays meanwhile.',
+  },
+};
+
+const USUAL = {
+  means: '',
+  remedy: 'Nothing to do if it passes: it is tried again at the next run. If it stays, ask who runs this server.',
+};
+
 function statusFailure(answer: Answer, asked: Asked, now: number): Failure {
   const { status } = answer;
+  const { means, remedy } = MEANT[status] ?? USUAL;
+  const text = `HTTP ${String(status)} for ${shownUrl(asked.url)}${means}.`;
+  const error = new UpdaterError('SOURCE_HTTP_STATUS', text, { remedy });
   const retryAfter = parseRetryAfter(header(answer, 'retry-after'), now);
-  const proxy = status === 407 ? ' (the proxy wants a user name and password)' : '';
-  const error = new UpdaterError('SOURCE_HTTP_STATUS', `HTTP ${String(status)} for ${shownUrl(asked.url)}${proxy}.`, {
-    remedy:
-      status === 407
-        ? 'Put the credentials into the proxy URL of the fetch unit (https_proxy=http://USER:PASSWORD@HOST:PORT).'
-        : 'Nothing to do if it passes: it is tried again at the next run. If it stays, ask who runs this server.',
-  });
-  const passing = status === 408 || status === 429 || (status >= 500 && status !== 501 && status !== 505);
+  const passing = status === 408 || status === 429 || (status >= 500 && ![501, 505, 511].includes(status));
   const absent = status === 403 || status === 404 || status === 410;
   const retry = passing ? 'again' : 'elsewhere';
   return { error, retry, ...(absent && { absent }), ...(retryAfter !== undefined && { retryAfter }) };

@@ -2,15 +2,18 @@
  * The HTTP client: sole importer of undici in the fetch room.
  *
  * Threat: a redirect to a name that resolves into the host's own network (F013). What a name resolves to is known only
- * here, at connect, so it is judged here. Behind a proxy the proxy resolves, and its rules hold.
+ * here, at connect, so it is judged here. Behind a proxy the proxy resolves, and its rules hold; of hosts behind it nothing
+ * is known but their names.
  */
 import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
 import { TLSSocket } from 'node:tls';
 import type { Dispatcher } from 'undici';
 import buildConnector from 'undici/lib/core/connect.js';
 import Agent from 'undici/lib/dispatcher/agent.js';
+import { loadAuthorities } from './authorities.ts';
 import { isWithin, kindOfAddress, kindOfHost, type AddressKind, type Reach } from './address.ts';
 import { exchange, type Reply } from './exchange.ts';
+import { proxyOf } from './proxy.ts';
 import type { FetchDeps } from './context.ts';
 import type { Hop } from './hop.ts';
 import type { FetchSettings } from '../settings.ts';
@@ -22,6 +25,8 @@ export interface HttpClient extends AsyncDisposable {
   kindOf(hostname: string): AddressKind;
   /** What the certificate of a host that was refused says of its own time. */
   certificate(hostname: string): string | undefined;
+  /** The host and port of the proxy that `url` is asked through. @throws UpdaterError SOURCE_PROTOCOL */
+  proxy(url: URL): string | undefined;
 }
 
 interface Seen {
@@ -34,10 +39,13 @@ export function openClient(
   deps: Pick<FetchDeps, 'version' | 'environment' | 'clock'>,
 ): HttpClient {
   const seen: Seen = { kinds: new Map(), certificates: new Map() };
-  const pools = new Map<Reach, Promise<Dispatcher>>();
-  const poolFor = (reach: Reach): Promise<Dispatcher> => {
-    const pool = pools.get(reach) ?? makePool(settings, deps.environment, connector(settings, reach, seen));
-    pools.set(reach, pool);
+  const pools = new Map<string, Promise<Dispatcher>>();
+  const proxyFor = proxyOf(settings, deps.environment);
+  const poolFor = ({ url, reach }: Hop): Promise<Dispatcher> => {
+    const proxy = proxyFor(url);
+    const key = proxy?.href ?? reach;
+    const pool = pools.get(key) ?? (proxy === undefined ? direct(settings, reach, seen) : through(settings, proxy));
+    pools.set(key, pool);
     return pool;
   };
   return {
@@ -45,24 +53,46 @@ export function openClient(
       const { origin, pathname, search } = hop.url;
       const usual = { 'user-agent': `node-updater/${deps.version}`, 'accept-encoding': 'identity', accept: '*/*' };
       const options = { origin, path: pathname + search, method: 'GET' as const, headers: { ...usual, ...headers } };
-      return exchange(await poolFor(hop.reach), options, deps.clock, signal);
+      return exchange(await poolFor(hop), options, deps.clock, signal);
     },
     kindOf: (hostname) => kindOfHost(hostname) ?? seen.kinds.get(hostname) ?? 'public',
     certificate: (hostname) => seen.certificates.get(hostname),
+    proxy: (url) => proxyFor(url)?.host,
     [Symbol.asyncDispose]: async () => {
-      // Not close(): a body that was given up must not hold the end of the process.
-      await Promise.all([...pools.values()].map(async (pool) => (await pool).destroy()));
+      // Not close(): a body that was given up must not hold the end of the process. A pool that was never made has no end.
+      const made = await Promise.allSettled(pools.values());
+      await Promise.all(made.flatMap((pool) => (pool.status === 'fulfilled' ? [pool.value.destroy()] : [])));
     },
   };
 }
 
-async function makePool(
-  settings: FetchSettings,
-  environment: FetchDeps['environment'],
-  connect: buildConnector.connector,
-): Promise<Dispatcher> {
-  const options: Agent.Options = {
-    connect,
+async function direct(settings: FetchSettings, reach: Reach, seen: Seen): Promise<Dispatcher> {
+  return new Agent({ ...limitsOf(settings), connect: connector(await tlsOf(settings), settings, reach, seen) });
+}
+
+/** For https the proxy only passes bytes on (CONNECT), and TLS is spoken with the server. */
+async function through(settings: FetchSettings, proxy: URL): Promise<Dispatcher> {
+  const tls = await tlsOf(settings);
+  const { default: ProxyAgent } = await import('undici/lib/dispatcher/proxy-agent.js');
+  const { default: Pool } = await import('undici/lib/dispatcher/pool.js');
+  const { default: connect } = await import('undici/lib/api/api-connect.js');
+  // Without these the time limits would not hold for what is said to the proxy itself.
+  const makePool = (origin: string | URL, options: object): Dispatcher =>
+    new Pool(origin, { ...limitsOf(settings), ...options });
+  return new ProxyAgent({
+    ...limitsOf(settings),
+    uri: proxy.href,
+    connectTimeout: settings.connectTimeout,
+    proxyTls: tls,
+    requestTls: tls,
+    // Only the whole of undici gives its dispatchers this method, with which the tunnel is asked for.
+    clientFactory: (origin, options) => Object.assign(makePool(origin, options), { connect }),
+    factory: makePool,
+  });
+}
+
+function limitsOf(settings: FetchSettings) {
+  return {
     allowH2: false,
     connections: 2,
     pipelining: 1,
@@ -70,23 +100,23 @@ async function makePool(
     // Silence for the whole window is below any minimum speed; slower drips are seen by our own meter (speed.ts).
     bodyTimeout: settings.slowWindow,
   };
-  const named = (name: string): string | undefined => environment[name] ?? environment[name.toUpperCase()];
-  const [httpProxy, httpsProxy] = [named('http_proxy') ?? '', named('https_proxy') ?? ''];
-  if (httpProxy === '' && httpsProxy === '') return new Agent(options);
-  const { default: EnvHttpProxyAgent } = await import('undici/lib/dispatcher/env-http-proxy-agent.js');
-  return new EnvHttpProxyAgent({
-    ...options,
-    connectTimeout: settings.connectTimeout,
-    httpProxy,
-    httpsProxy,
-    noProxy: named('no_proxy') ?? '',
-  });
 }
 
-function connector(settings: FetchSettings, reach: Reach, seen: Seen): buildConnector.connector {
+interface Tls {
+  readonly allowH2: false;
+  readonly minVersion: 'TLSv1.2';
+  readonly ca?: string[];
+}
+
+async function tlsOf({ caFile }: FetchSettings): Promise<Tls> {
+  const ca = await loadAuthorities(caFile);
+  return { allowH2: false, minVersion: 'TLSv1.2', ...(ca !== undefined && { ca: [...ca] }) };
+}
+
+function connector(tls: Tls, settings: FetchSettings, reach: Reach, seen: Seen): buildConnector.connector {
   // Its type says nothing is returned; the socket is. Were it not, a message would lack a date.
   const connect: (...args: Parameters<buildConnector.connector>) => unknown = buildConnector({
-    allowH2: false,
+    ...tls,
     timeout: settings.connectTimeout,
     lookup: guardedLookup(reach, seen.kinds),
   });

@@ -1,4 +1,5 @@
 import type { Clock, Files, Log } from '../host/ports.ts';
+import type { Patience } from './patience.ts';
 import type { FetchFile } from '../orders.ts';
 import type { FetchSettings } from '../settings.ts';
 import type { HttpClient } from './client.ts';
@@ -14,7 +15,7 @@ export interface FetchDeps {
   readonly signal: AbortSignal;
   /** For the User-Agent. */
   readonly version: string;
-  /** Where http_proxy, https_proxy and no_proxy are looked up. */
+  /** Where http_proxy, https_proxy and no_proxy are looked up if the settings name no proxy. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
@@ -25,6 +26,8 @@ export interface Task {
   readonly settings: FetchSettings;
   readonly insecureHttp: boolean;
   readonly client: HttpClient;
+  /** Absent: every server is asked, whatever it asked for before. */
+  readonly patience?: Patience;
   readonly deps: FetchDeps;
 }
 

@@ -1,5 +1,6 @@
 /** Turns whatever went wrong into a code, a sentence that names the host and what happened, and whether to try again. */
 import { UpdaterError, errnoOf, type ErrorCode } from '../errors.ts';
+import { PROXY_CREDENTIALS } from './proxy.ts';
 import { seconds, shown } from './wording.ts';
 import type { FetchSettings } from '../settings.ts';
 
@@ -24,7 +25,7 @@ export interface Where {
 
 /** `kind` chooses code and remedy. */
 interface Row {
-  readonly kind: 'network' | 'tls' | 'protocol' | 'slow' | 'redirect';
+  readonly kind: 'network' | 'tls' | 'protocol' | 'slow' | 'redirect' | 'proxy';
   readonly text: (where: Where, error: Error) => string;
 }
 
@@ -43,6 +44,10 @@ const noConnect: Row = {
 const selfMade: Row = {
   kind: 'tls',
   text: (w) => `TLS: the certificate of ${w.host} was not issued by an authority that this host trusts`,
+};
+const noEntry: Row = {
+  kind: 'proxy',
+  text: (w) => `HTTP 407 on the way to ${w.host}: the proxy wants a user name and password`,
 };
 const tooMuchHeader: Row = { kind: 'protocol', text: (w) => `${w.host} sent more header than an honest server does` };
 
@@ -100,7 +105,7 @@ const KINDS: Readonly<Record<Row['kind'], { code: ErrorCode; retry: Failure['ret
     code: 'SOURCE_TLS',
     retry: 'elsewhere',
     remedy:
-      'Check the clock of this host first. For a private authority, name its file in SSL_CERT_FILE= or NODE_EXTRA_CA_CERTS= of the fetch unit.',
+      'Check the clock of this host first. For a private authority, name its certificate in `ca_file` of the [fetch] section.',
   },
   protocol: {
     code: 'SOURCE_PROTOCOL',
@@ -113,6 +118,7 @@ const KINDS: Readonly<Record<Row['kind'], { code: ErrorCode; retry: Failure['ret
     remedy:
       'Add a faster mirror, or lower `minimum-speed` if this link is that slow. What has come is kept and resumed.',
   },
+  proxy: { code: 'SOURCE_HTTP_STATUS', retry: 'elsewhere', remedy: PROXY_CREDENTIALS },
   redirect: {
     code: 'SOURCE_REDIRECT',
     retry: 'elsewhere',
@@ -120,6 +126,14 @@ const KINDS: Readonly<Record<Row['kind'], { code: ErrorCode; retry: Failure['ret
       'If the redirect is meant, put the URL that it leads to into the configuration. If not, do not trust this mirror.',
   },
 };
+
+/** The same, for a request that went through `proxy` (host and port), which may be the one at fault. */
+export function throughProxy(failure: Failure, proxy: string | undefined): Failure {
+  const { code, message, remedy, cause } = failure.error;
+  if (proxy === undefined || !code.startsWith('SOURCE_') || code === 'SOURCE_FETCH_DIED') return failure;
+  const text = `${message.replace(/\.$/, '')} (asked through the proxy ${shown(proxy)}).`;
+  return { ...failure, error: new UpdaterError(code, text, { cause, remedy }) };
+}
 
 /** For errors of the network side: undici, TLS, DNS, and ours. */
 export function failureOf(error: unknown, where: Where): Failure {
@@ -144,6 +158,8 @@ function retryOf(code: ErrorCode): Failure['retry'] {
 }
 
 function rowOf(code: string, error: unknown, where: Where): Row {
+  // undici's words for a proxy's 407: to CONNECT, and to a request in plain http.
+  if (error instanceof Error && /^Proxy (response|Authentication Required) \(407\)/.test(error.message)) return noEntry;
   // undici's word for contradictory lengths in the header, when it comes before the answer (F025).
   if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && where.received === undefined) {
     return { kind: 'protocol', text: (w) => `${w.host} answered with contradictory lengths` };

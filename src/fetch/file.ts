@@ -1,31 +1,74 @@
 /** One file of the order: its URLs in order, each with a few tries, until one delivers. */
+import { join } from 'node:path';
 import { UpdaterError, diskError } from '../errors.ts';
 import { failureOf, type Failure } from './failure.ts';
 import { parseSourceUrl } from './hop.ts';
 import { fetchFromDisk } from './local.ts';
+import { isSigned } from './signed.ts';
 import { waitBeforeRetry } from './retry.ts';
 import { fetchOverHttp, stopped, type Attempt } from './web.ts';
 import { shown } from './wording.ts';
 import type { Task } from './context.ts';
-import type { FetchFileReport } from '../orders.ts';
+import type { FetchFile, FetchFileReport } from '../orders.ts';
 
 /** So much progress makes a failure a new one: a link that drops every minute still brings a large file home. */
 const PROGRESS = 1024 * 1024;
 
+type Signed = NonNullable<FetchFile['signed']>;
+
 /** Never throws for a reason that lies in the file, its servers or the disk: those are the report. */
 export async function fetchFile(task: Task): Promise<FetchFileReport> {
+  const { name, signed, urls } = task.file;
+  if (signed !== undefined && (await isThere(task, signed))) {
+    // An earlier run fetched it and came no further.
+    return { name, outcome: 'fetched', url: urls[0] ?? '', bytes: signed.size };
+  }
   const failures: Failure[] = [];
-  for (const text of task.file.urls) {
-    const outcome = await fetchUrl(task, text);
-    if (outcome.kind !== 'failed') return reportOf(task.file.name, text, outcome);
+  for (const [index, text] of urls.entries()) {
+    const outcome = await fetchChecked(task, text, urls.length - index - 1);
+    if (outcome.kind !== 'failed') return reportOf(name, text, outcome);
     failures.push(outcome.failure);
     const expected = isAnswer(outcome.failure, task);
     const { code, message } = outcome.failure.error;
-    task.deps.log[expected ? 'debug' : 'warn'](message, { CODE: code, FILE: task.file.name });
+    task.deps.log[expected ? 'debug' : 'warn'](message, { CODE: code, FILE: name });
     if (outcome.failure.retry === 'stop') break;
   }
   const absent = failures.every((failure) => isAnswer(failure, task));
-  return absent ? { name: task.file.name, outcome: 'absent' } : failedReport(task.file.name, failures);
+  return absent ? { name, outcome: 'absent' } : failedReport(name, failures);
+}
+
+/** A disk that cannot be read will say so again when it is written. */
+async function isThere({ directory, file, deps }: Task, signed: Signed): Promise<boolean> {
+  try {
+    return await isSigned(join(directory, file.name), signed);
+  } catch (error) {
+    deps.log.warn(`${file.name} is fetched anew.`, { FILE: file.name, ERROR: String(error) });
+    return false;
+  }
+}
+
+/**
+ * A mirror with other bytes than those signed must not keep the others from being asked, at this run and each one after.
+ * Of the last one the transaction finds out by itself, and has more to say about it.
+ */
+async function fetchChecked(task: Task, text: string, mirrorsLeft: number): Promise<Attempt> {
+  const outcome = await fetchUrl(task, text);
+  const { signed, name } = task.file;
+  if (outcome.kind !== 'fetched' || signed === undefined || mirrorsLeft === 0) return outcome;
+  try {
+    if (await isSigned(join(task.directory, name), signed)) return outcome;
+    const what = `${hostOf(text)} has another file than the signed one as ${name}.`;
+    throw new UpdaterError('SOURCE_PROTOCOL', what, {
+      remedy: 'The mirror is broken, hostile or a different version. The next one is asked; tell who runs it.',
+    });
+  } catch (error) {
+    return failedWith(error, task, text);
+  }
+}
+
+function hostOf(text: string): string {
+  const url = URL.parse(text);
+  return shown(url === null || url.host === '' ? text : url.host);
 }
 
 /** That there is no such file is what was asked. */
@@ -56,12 +99,21 @@ async function tryUrl(task: Task, text: string, deadline: AbortSignal): Promise<
   try {
     if (task.deps.signal.aborted) throw stopped(task.deps.signal.reason);
     const url = parseSourceUrl(text, task.insecureHttp);
-    return url.protocol === 'file:' ? await fetchFromDisk(task, url) : await fetchOverHttp(task, url, deadline);
+    if (url.protocol === 'file:') return await fetchFromDisk(task, url);
+    const refusal = task.patience?.refusal(url);
+    if (refusal !== undefined) return { kind: 'failed', failure: refusal, gained: 0 };
+    const attempt = await fetchOverHttp(task, url, deadline);
+    if (attempt.kind === 'failed') await task.patience?.remember(url, attempt.failure.retryAfter);
+    return attempt;
   } catch (error) {
-    const known = error instanceof UpdaterError ? error : diskError(error, 'write in', task.directory);
-    const where = { host: text, settings: task.settings, certificate: undefined, received: undefined };
-    return { kind: 'failed', failure: failureOf(known, where), gained: 0 };
+    return failedWith(error, task, text);
   }
+}
+
+function failedWith(error: unknown, task: Task, text: string): Attempt {
+  const known = error instanceof UpdaterError ? error : diskError(error, 'write in', task.directory);
+  const where = { host: text, settings: task.settings, certificate: undefined, received: undefined };
+  return { kind: 'failed', failure: failureOf(known, where), gained: 0 };
 }
 
 async function waited(task: Task, ms: number, deadline: AbortSignal): Promise<'time' | 'stopped' | 'late'> {

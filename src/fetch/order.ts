@@ -32,6 +32,12 @@ const file = z.strictObject({
   // A header value: what undici would refuse, and what would end the header line, is refused here.
   etag: z.optional(z.string().check(z.maxLength(1024), z.regex(/^[\x20-\x7e]+$/))),
   absence: z.optional(z.literal('expected')),
+  signed: z.optional(
+    z.strictObject({
+      size: z.int().check(z.nonnegative(), z.maximum(LIMITS.archive)),
+      sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
+    }),
+  ),
 });
 
 const schema = z.strictObject({
@@ -45,6 +51,10 @@ const schema = z.strictObject({
     minimumSpeed: z.number().check(z.nonnegative()),
     slowWindow: duration,
     totalTimeout: duration,
+    maximumSpeed: z.optional(z.int().check(z.nonnegative())),
+    proxy: z.optional(z.string().check(z.maxLength(8192))),
+    noProxy: z.optional(z.array(z.string().check(z.maxLength(512))).check(z.maxLength(1024))),
+    caFile: z.optional(z.string().check(z.maxLength(4096), z.startsWith('/'))),
   }),
   files: z.array(file).check(
     z.maxLength(LIMITS.filesPerOrder),

@@ -10,6 +10,7 @@ import { EXIT, type ExitCode } from '../errors.ts';
 import { openClient } from './client.ts';
 import { fetchFile } from './file.ts';
 import { REPORT_NAME } from './order.ts';
+import { openPatience } from './patience.ts';
 import { pruneCache } from './prune.ts';
 import type { FetchDeps } from './context.ts';
 import type { FetchFileReport, FetchOrder, FetchReport } from '../orders.ts';
@@ -32,9 +33,10 @@ export async function runFetchRoom(order: FetchOrder, directory: string, deps: F
 async function fetchAll(order: FetchOrder, directory: string, deps: FetchDeps): Promise<readonly FetchFileReport[]> {
   const { settings, insecureHttp } = order;
   await using client = openClient(settings, deps);
+  const patience = await openPatience(directory, deps);
   const reports: FetchFileReport[] = [];
   for (const file of order.files) {
-    reports.push(await fetchFile({ file, directory, settings, insecureHttp, client, deps }));
+    reports.push(await fetchFile({ file, directory, settings, insecureHttp, client, patience, deps }));
   }
   return reports;
 }

@@ -2,13 +2,14 @@
 import { statfs } from 'node:fs/promises';
 import { UpdaterError, diskError } from '../errors.ts';
 import { judge, type Asked, type Verdict } from './answer.ts';
-import { failureOf, type Failure } from './failure.ts';
+import { atMost } from './brake.ts';
+import { failureOf, throughProxy, type Failure } from './failure.ts';
 import { MOST_HOPS, nextHop, type Hop } from './hop.ts';
 import { beginPart, closePart, completePart, discardPart, openPart, resumeOf, type Part } from './part.ts';
 import { pump, tooLarge } from './pump.ts';
 import { seconds, shown } from './wording.ts';
 import type { Brought, Task } from './context.ts';
-import type { Reply } from './exchange.ts';
+import type { Reply, Watch } from './exchange.ts';
 
 export type Attempt =
   | Brought
@@ -20,6 +21,7 @@ type Take = Extract<Verdict, { kind: 'body' }>;
 /** What a message needs to know of a try that is under way. */
 interface Progress {
   host: string;
+  proxy: string | undefined;
   received: () => number | undefined;
 }
 
@@ -27,11 +29,12 @@ interface Progress {
 export async function fetchOverHttp(task: Task, url: URL, deadline: AbortSignal): Promise<Attempt> {
   const part = await openPart(task.directory, task.file.name);
   const before = part.size;
-  const progress: Progress = { host: url.host, received: () => undefined };
+  const progress: Progress = { host: url.host, proxy: undefined, received: () => undefined };
   try {
-    return await askAndTake(task, url, part, progress, AbortSignal.any([deadline, task.deps.signal]));
+    const attempt = await askAndTake(task, url, part, progress, AbortSignal.any([deadline, task.deps.signal]));
+    return attempt.kind === 'failed' ? { ...attempt, failure: throughProxy(attempt.failure, progress.proxy) } : attempt;
   } catch (error) {
-    const failure = explain(error, task, progress, deadline);
+    const failure = throughProxy(explain(error, task, progress, deadline), progress.proxy);
     if (failure.error.code === 'SOURCE_TOO_LARGE') await discardPart(part);
     return { kind: 'failed', failure, gained: Math.max(0, part.size - before) };
   } finally {
@@ -47,7 +50,7 @@ async function askAndTake(task: Task, url: URL, part: Part, progress: Progress, 
   // The second question has no range, so that it cannot be answered by `restart` again.
   const answer = first.verdict.kind === 'restart' ? await ask(task, whole, progress, signal) : first;
   const { verdict, reply } = answer;
-  if (verdict.kind === 'body') return take(verdict, reply, { task, url, part, progress });
+  if (verdict.kind === 'body') return take(verdict, reply, { task, url, part, progress, signal });
   if (verdict.kind === 'not-modified') return verdict;
   if (verdict.kind === 'failed') return { kind: 'failed', failure: verdict.failure, gained: 0 };
   throw new UpdaterError(
@@ -70,6 +73,7 @@ async function ask(
   let hop: Hop = { url: asked.url, reach: 'any' };
   for (let hops = 0; ; hops++) {
     progress.host = hop.url.host;
+    progress.proxy = task.client.proxy(hop.url);
     const reply = await task.client.get(hop, headers, signal);
     const answer = { status: reply.statusCode, headers: reply.headers };
     const verdict = judge(answer, { ...asked, url: hop.url }, task.deps.clock.now());
@@ -84,11 +88,12 @@ async function ask(
 async function take(
   verdict: Take,
   reply: Reply,
-  { task, url, part, progress }: { task: Task; url: URL; part: Part; progress: Progress },
+  { task, url, part, progress, signal }: { task: Task; url: URL; part: Part; progress: Progress; signal: AbortSignal },
 ): Promise<Attempt> {
   const { offset, total, etag } = verdict;
   try {
     if (total !== undefined && total > task.file.limit) throw tooLarge(task, progress.host);
+    if (total !== undefined) checkTotal(task, progress.host, total);
     if (total !== undefined) await checkSpace(task, total - offset);
     await beginPart(part, offset, {
       url: url.href,
@@ -100,10 +105,23 @@ async function take(
     throw error;
   }
   progress.received = () => part.size - offset;
-  await pump((watch) => reply.read(watch), part, task, progress.host);
-  if (total !== undefined && part.size !== total) throw cutShort(progress.host, part.size, total);
+  const { maximumSpeed } = task.settings;
+  const braked = (watch: Watch) => atMost(maximumSpeed, reply.read(watch), task.deps.clock, signal);
+  await pump(braked, part, task, progress.host);
+  // A body without a length that is cut looks whole (F008); what is signed of it says otherwise.
+  const whole = total ?? task.file.signed?.size;
+  if (whole !== undefined && part.size !== whole) throw cutShort(progress.host, part.size, whole);
   await completePart(part);
   return { kind: 'fetched', bytes: part.size, ...(etag !== undefined && { etag }) };
+}
+
+/** What is longer is over the limit. @throws UpdaterError SOURCE_PROTOCOL */
+function checkTotal({ file }: Task, host: string, total: number): void {
+  if (file.signed === undefined || total === file.signed.size) return;
+  const text = `${shown(host)} has ${String(total)} bytes for ${file.name}, and ${String(file.signed.size)} are signed.`;
+  throw new UpdaterError('SOURCE_PROTOCOL', text, {
+    remedy: 'The mirror is broken, hostile or a different version. The next one is asked; tell who runs it.',
+  });
 }
 
 function requestHeaders({ known, resume }: Asked): Record<string, string> {

@@ -29,10 +29,11 @@ export async function fetchArtifact(transaction: Transaction, context: MachineCo
   await checkSpace(spaceFor(version, artifact, context));
   const names = spoolNames(version);
   const bases = context.settings.source.urls;
+  const signed = { size: artifact.size, sha256: digest };
   await fetchFiles(
     {
       files: [
-        { name: names.archive, urls: absolute(artifact.url, bases), limit: artifact.size },
+        { name: names.archive, urls: absolute(artifact.url, bases), limit: artifact.size, signed },
         { name: names.signature, urls: absolute([artifact.signature], bases), limit: LIMITS.signature },
       ],
       keep: KEPT,

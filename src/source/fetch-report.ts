@@ -20,7 +20,13 @@ const report = z.object({
         }),
         z.object({ name, outcome: z.literal('not-modified'), url }),
         z.object({ name, outcome: z.literal('absent') }),
-        z.object({ name, outcome: z.literal('failed'), code: z.string().max(64), message: z.string().max(4096) }),
+        z.object({
+          name,
+          outcome: z.literal('failed'),
+          code: z.string().max(64),
+          message: z.string().max(4096),
+          retryAfter: z.number().int().nonnegative().max(86_400_000).exactOptional(),
+        }),
       ]),
     )
     .max(LIMITS.filesPerOrder),

@@ -14,6 +14,8 @@ const REPORT = 'fetch-report.json';
 const REPORT_LIMIT = 64 * 1024;
 /** On top of the order's own time limit, in milliseconds. */
 const MARGIN = 60_000;
+/** A server that asks for longer, in milliseconds, is left alone from run to run by the fetch room. */
+const PATIENCE = 60_000;
 
 export interface FetchContext {
   readonly layout: NodeLayout;
@@ -82,7 +84,10 @@ function died(unit: string, job: string, cause?: unknown): UpdaterError {
 export function fetchFailure(file: Extract<FetchFileReport, { outcome: 'failed' }>): UpdaterError {
   const known = file.code in CODES && /^(SOURCE|DISK)_/.test(file.code);
   const code = known ? (file.code as ErrorCode) : 'SOURCE_PROTOCOL';
-  return new UpdaterError(code, file.message, {
-    remedy: 'The running version stays. The next run tries again; to try now: node-updater check',
-  });
+  const { retryAfter = 0 } = file;
+  const again =
+    retryAfter > PATIENCE
+      ? `The server asked to be left alone; the first run after ${String(Math.ceil(retryAfter / 60_000))} min asks it again.`
+      : 'The next run tries again; to try now: node-updater check';
+  return new UpdaterError(code, file.message, { remedy: `The running version stays. ${again}` });
 }

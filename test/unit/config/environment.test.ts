@@ -9,7 +9,7 @@ const nodeFile = (name: string) => `etc/node-updater/nodes.d/${name}.toml`;
 describe('environment variables', () => {
   it('override every global key', () => {
     using host = configHost();
-    const values: Record<string, string> = {
+    const values: Record<string, string | readonly string[]> = {
       heartbeat_timeout: '3min',
       log_level: 'debug',
       'fetch.connect_timeout': '3min',
@@ -17,13 +17,18 @@ describe('environment variables', () => {
       'fetch.minimum_speed': '7K',
       'fetch.slow_window': '3min',
       'fetch.total_timeout': '3min',
+      'fetch.maximum_speed': '1M',
+      'fetch.proxy': 'http://proxy.example:3128',
+      'fetch.no_proxy': ['intranet.example', '10.0.0.0/8'],
+      'fetch.ca_file': '/etc/node-updater/authority.pem',
     };
     const keys = leaves(globalSchema).map(({ path }) => path.join('.'));
     expect(keys).toEqual(Object.keys(values));
     for (const [key, value] of Object.entries(values)) {
       const variable = `NODE_UPDATER_${key.toUpperCase().replace('.', '_')}`;
-      expect(host.problems({ [variable]: value })).toEqual([]);
-      expect(host.load({ [variable]: value }).global.find((entry) => entry.key === key)).toEqual({
+      const text = typeof value === 'string' ? value : JSON.stringify(value);
+      expect(host.problems({ [variable]: text })).toEqual([]);
+      expect(host.load({ [variable]: text }).global.find((entry) => entry.key === key)).toEqual({
         key,
         value,
         origin: { type: 'variable', variable },

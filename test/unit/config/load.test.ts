@@ -27,6 +27,7 @@ describe('loadSettings', () => {
           minimumSpeed: 4096,
           slowWindow: 30_000,
           totalTimeout: 6 * 3_600_000,
+          maximumSpeed: 0,
         },
       },
       nodes: [],
