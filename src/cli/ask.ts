@@ -7,6 +7,7 @@ import { loadSettings, requireNode } from '../config/load.ts';
 import { errnoOf, UpdaterError } from '../errors.ts';
 import type { SystemBus } from '../host/ports.ts';
 import type { NodeLayout } from '../layout.ts';
+import { readCause } from '../machine/cause.ts';
 import { readLedger } from '../machine/ledger.ts';
 import type { LedgerRecord } from '../machine/record.ts';
 import { findOpen } from '../machine/recover.ts';
@@ -140,7 +141,8 @@ async function followRequest(
   );
   if (followed.kind === 'silent') {
     await takeBack(request, layout);
-    throw heldDown((await readLedger(layout.ledger)).records) ?? silent(node);
+    const { records } = await readLedger(layout.ledger);
+    throw heldDown(records) ?? (await unrecorded(request.id, records, layout, host)) ?? silent(node);
   }
   return followed;
 }
@@ -222,6 +224,22 @@ function heldDown(records: readonly LedgerRecord[]): UpdaterError | undefined {
       remedy: failure?.remedy ?? 'The next run goes on with it.',
     },
   );
+}
+
+/** What the ledger had no room for. */
+async function unrecorded(
+  request: string,
+  records: readonly LedgerRecord[],
+  layout: NodeLayout,
+  host: Host,
+): Promise<UpdaterError | undefined> {
+  const open = findOpen(records)?.transaction;
+  const ours = open === undefined ? request : open.id;
+  const failure = open === undefined || open.request === request ? await readCause(ours, layout) : undefined;
+  if (failure === undefined) return undefined;
+  // A settling run needs the note of a transaction; one of a request has been read now.
+  if (open === undefined) await (await host.files()).remove(layout.causeMark);
+  return new UpdaterError(failure.code, failure.message, { remedy: failure.remedy });
 }
 
 function silent(node: NodeName): UpdaterError {

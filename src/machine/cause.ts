@@ -1,5 +1,6 @@
 /**
- * Why a transaction was left, where its ledger could not say so: a note on /run that the settling run takes into the ledger.
+ * Why a transaction was left, where its ledger could not say so: a note on /run that the settling run takes into the ledger, and
+ * that whoever asked reads.
  * Without it a full disk would look like a killed updater, and the second one would quarantine the version (promise 9). It
  * is a memory and decides nothing else; a reboot may lose it.
  */
@@ -10,6 +11,7 @@ import type { NodeLayout } from '../layout.ts';
 import type { Failure } from './state.ts';
 
 interface Note {
+  /** The transaction, or the request that led to none. */
   readonly tx: string;
   readonly failure: Failure;
 }

@@ -166,17 +166,22 @@ async function refuse(
   const failure = failureOf(error);
   const exit = CODES[failure.code].exit;
   context.log.error(`${failure.message}. ${failure.remedy}`, { code: failure.code });
-  await keepCause(failure, ledger, context);
+  await keepCause(failure, undefined, ledger, context);
   if (request !== undefined && request.kind !== 'run') await tryToAnswer(request.id, exit, failure, ledger, context);
   return exit;
 }
 
 /** What ends a transaction without a record of it is the ledger itself; the settling run finds the cause on /run. */
-async function keepCause(failure: Failure, ledger: Ledger, { files, layout, log }: MachineContext): Promise<void> {
-  const open = findOpen(ledger.records);
-  if (open === undefined) return;
+async function keepCause(
+  failure: Failure,
+  request: string | undefined,
+  ledger: Ledger,
+  { files, layout, log }: MachineContext,
+): Promise<void> {
+  const tx = findOpen(ledger.records)?.transaction.id ?? request;
+  if (tx === undefined) return;
   try {
-    await leaveCause({ tx: open.transaction.id, failure }, layout, files);
+    await leaveCause({ tx, failure }, layout, files);
   } catch (error) {
     log.error(`Why the transaction was left could not be kept: ${failureOf(error).message}`);
   }
@@ -194,5 +199,6 @@ async function tryToAnswer(
     await ledger.append({ kind: 'answer', request, exit, message: failure.message, failure });
   } catch (error) {
     context.log.error(`The answer could not be recorded: ${failureOf(error).message}`);
+    await keepCause(failure, request, ledger, context);
   }
 }
