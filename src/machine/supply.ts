@@ -8,7 +8,8 @@ import { unpack } from '../artifact/unpack.ts';
 import { diskError, UpdaterError } from '../errors.ts';
 import { LIMITS, type Artifact } from '../manifest.ts';
 import type { Digest, Version } from '../release.ts';
-import { fetchFiles } from '../source/fetch-room.ts';
+import type { FetchFile } from '../orders.ts';
+import { fetchFailure, fetchFiles, tryFiles } from '../source/fetch-room.ts';
 import { verifyDetached } from '../trust/archive.ts';
 import { checkKeySet } from '../trust/rotation.ts';
 import type { MachineContext } from './context.ts';
@@ -27,20 +28,23 @@ export async function fetchArtifact(transaction: Transaction, context: MachineCo
   const { version, artifact, digest } = wanted(transaction);
   if (await isStaged(context.layout, version, digest)) return ALREADY;
   await checkSpace(spaceFor(version, artifact, context));
-  const names = spoolNames(version);
   const bases = context.settings.source.urls;
   const signed = { size: artifact.size, sha256: digest };
-  await fetchFiles(
-    {
-      files: [
-        { name: names.archive, urls: absolute(artifact.url, bases), limit: artifact.size, signed },
-        { name: names.signature, urls: absolute([artifact.signature], bases), limit: LIMITS.signature },
-      ],
-      keep: KEPT,
-    },
-    { ...context, fetch: context.global.fetch, readSpool },
-  );
+  const archive = { name: archiveName(version), urls: absolute(artifact.url, bases), limit: artifact.size, signed };
+  const files = [archive, ...signatureFiles(version, artifact, context)];
+  const fetching = { ...context, fetch: context.global.fetch, readSpool };
+  const [brought, ...signatures] = await tryFiles({ files, keep: KEPT }, fetching);
+  const failed = [brought, signatures.find(({ outcome }) => outcome === 'fetched') ?? signatures[0]];
+  for (const report of failed) if (report?.outcome === 'failed') throw fetchFailure(report);
   return { event: 'ok', facts: { bytes: artifact.size } };
+}
+
+/** From each mirror its own: one that has another signature must not keep that of the others from being looked at. */
+function signatureFiles(version: Version, artifact: Artifact, { settings }: MachineContext): FetchFile[] {
+  return absolute([artifact.signature], settings.source.urls).map((url, index) => {
+    const name = index === 0 ? `${archiveName(version)}.asc` : `${archiveName(version)}-${index + 1}.asc`;
+    return { name, urls: [url], limit: LIMITS.signature };
+  });
 }
 
 /** The directory that is staged in, the one for what has no name yet, and the record with its temporary file. */
@@ -73,19 +77,37 @@ export async function verifyArtifact(transaction: Transaction, context: MachineC
 async function verifyCopy(copy: string, transaction: Transaction, context: MachineContext): Promise<Answer> {
   const { version, artifact, digest } = wanted(transaction);
   const { clock, heartbeat, layout } = context;
-  const names = spoolNames(version);
-  const taken = takeCopy({ directory: layout.cache, name: names.archive, limit: artifact.size }, copy);
+  const taken = takeCopy({ directory: layout.cache, name: archiveName(version), limit: artifact.size }, copy);
   const [size, trusted] = await heartbeat.during(both(taken, trustedKeys(context)));
   if (size !== artifact.size)
     throw wrongBytes('TRUST_SIZE', `has ${size} bytes, and ${artifact.size} are signed`, version);
   // As the manifest was, a moment or a night before.
   checkKeySet(trusted, clock.now());
-  const signature = await readSpool(layout.cache, names.signature, LIMITS.signature);
   await using file = await open(copy, 'r');
   const signed = { descriptor: file.fd, size };
-  const checked = verifyDetached(signed, signature, trusted.keys, trustDeps(context));
+  const spooled = signatureFiles(version, artifact, context).map((each) => each.name);
+  const checked = firstThatCounts(spooled, async (name) => {
+    const signature = await readSpool(layout.cache, name, LIMITS.signature);
+    return verifyDetached(signed, signature, trusted.keys, trustDeps(context));
+  });
   const [, signer] = await heartbeat.during(both(checkDigest(file, copy, { version, digest }), checked));
   return { event: 'ok', facts: { signer } };
+}
+
+/** `names` is not empty. Throws what is wrong with the first one when none counts; what this host lacks is thrown at once. */
+async function firstThatCounts<T>(names: readonly string[], judge: (name: string) => Promise<T>): Promise<T> {
+  const refused: UpdaterError[] = [];
+  for (const name of names) {
+    try {
+      return await judge(name);
+    } catch (error) {
+      const theirs = error instanceof UpdaterError && /^TRUST_(?!VERIFIER|NO_KEYS)/.test(error.code);
+      if (!theirs) throw error;
+      refused.push(error);
+    }
+  }
+  // That one was not brought says less than that one is bad.
+  throw refused.reduce((told, next) => (told.code === 'TRUST_SPOOL' ? next : told));
 }
 
 async function checkDigest(
@@ -160,8 +182,8 @@ function wanted({ to, artifact, digest }: Transaction): Wanted {
   });
 }
 
-function spoolNames(version: Version): { archive: string; signature: string } {
-  return { archive: `${version}.archive`, signature: `${version}.archive.asc` };
+function archiveName(version: Version): string {
+  return `${version}.archive`;
 }
 
 function copyPath(context: MachineContext): string {

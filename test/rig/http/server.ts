@@ -3,6 +3,7 @@ import { createServer as createHttp, type IncomingHttpHeaders, type ServerRespon
 import { createServer as createHttps } from 'node:https';
 import { createServer as createTcp, type AddressInfo, type Server, type Socket } from 'node:net';
 import { on, once } from 'node:events';
+import type { SecureVersion } from 'node:tls';
 import type { Handler } from './static.ts';
 
 export interface Asked {
@@ -24,6 +25,10 @@ export interface TestServer extends AsyncDisposable {
 export interface TlsFiles {
   readonly key: Buffer;
   readonly cert: Buffer;
+  /** What an old server speaks; Node's own choice when absent. */
+  readonly minVersion?: SecureVersion;
+  readonly maxVersion?: SecureVersion;
+  readonly ciphers?: string;
 }
 
 /** An HTTP or, with a certificate, HTTPS server. */

@@ -12,7 +12,7 @@ import {
   status,
 } from '../../rig/http/misbehave.ts';
 import { closedPort, startRawServer, startServer } from '../../rig/http/server.ts';
-import { MIB, failed, makeRoom } from './helpers.ts';
+import { MIB, SETTINGS, failed, makeRoom } from './helpers.ts';
 import type { Handler } from '../../rig/http/static.ts';
 
 const body = randomBytes(300_000);
@@ -32,6 +32,16 @@ describe('a server that cannot be reached', () => {
     const report = failed(await room.fetch(['https://no-such-host.invalid/manifest.json']));
     expect(report.code).toBe('SOURCE_UNREACHABLE');
     expect(report.message).toMatch(/DNS (has no address for|does not answer \(asked for) no-such-host\.invalid/);
+  });
+
+  it('is reported when no way leads there, and no packet comes back [S1.10] [F001]', async () => {
+    await using room = await makeRoom();
+    // An address for documentation: no network has it.
+    const files = [{ name: 'file', urls: ['https://[2001:db8::1]/'], limit: 1 }];
+    const { exit, report } = await room.run({ files, settings: { ...SETTINGS, connectTimeout: 100 } });
+    expect(exit).toBe(75);
+    expect(report.files[0]).toMatchObject({ code: 'SOURCE_UNREACHABLE' });
+    expect(report.files[0]).toHaveProperty('message', expect.stringMatching(/no route to|did not take a connection/));
   });
 
   it('that takes requests and never answers is given up after the headers time-out [F004]', async () => {
@@ -152,6 +162,13 @@ describe('an answer that is not the file', () => {
     expect(report.message).toContain('captive portal');
   });
 
+  it('but a network that wants a login (HTTP 511), is named as that and not asked again [F015]', async () => {
+    await using room = await makeRoom();
+    await using server = await startServer(status(511));
+    expect(failed(await room.fetch([server.origin])).message).toContain('captive portal');
+    expect(server.requests).toHaveLength(1);
+  });
+
   it('but a proxy that wants a password, is named as that [F015]', async () => {
     await using room = await makeRoom();
     await using server = await startServer(status(407));
@@ -161,6 +178,14 @@ describe('an answer that is not the file', () => {
   it('but 100 kB of header, is refused [F024]', async () => {
     await using room = await makeRoom();
     await using server = await startServer(hugeHeaders(100_000));
+    expect(failed(await room.fetch([server.origin])).code).toBe('SOURCE_PROTOCOL');
+  });
+
+  it('but 10 000 short headers, is refused [F024]', async () => {
+    await using room = await makeRoom();
+    await using server = await startRawServer((socket) => {
+      socket.end(`HTTP/1.1 200 OK\r\n${'a: b\r\n'.repeat(10_000)}Content-Length: 4\r\n\r\nbody`);
+    });
     expect(failed(await room.fetch([server.origin])).code).toBe('SOURCE_PROTOCOL');
   });
 

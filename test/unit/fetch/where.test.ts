@@ -1,12 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import tls from 'node:tls';
+import tls, { type SecureVersion } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadAuthorities } from '../../../src/fetch/authorities.ts';
 import { makeCa, selfSigned, type TestCa, type Terms } from '../../rig/http/certificates.ts';
 import { inTurn, redirectTo, serve, status } from '../../rig/http/misbehave.ts';
-import { startServer } from '../../rig/http/server.ts';
+import { startRawServer, startServer } from '../../rig/http/server.ts';
 import { MIB, failed, makeRoom } from './helpers.ts';
 import type { Handler } from '../../rig/http/static.ts';
 
@@ -102,12 +103,86 @@ describe('TLS', () => {
     expect(server.requests).toHaveLength(0);
   });
 
+  it('of an authority that nobody named is refused [F009]', async () => {
+    await using room = await makeRoom();
+    await using place = await makeRoom();
+    await using server = await startServer(good, await (await makeCa(place.directory)).issue('stranger'));
+    const report = failed(await room.fetch([server.origin]));
+    expect(report.code).toBe('SOURCE_TLS');
+    expect(report.message).toContain('was not issued by an authority that this host trusts');
+    expect(server.requests).toHaveLength(0);
+  });
+
+  it.each<SecureVersion>(['TLSv1', 'TLSv1.1'])('of the old protocol %s is refused [F009]', async (version) => {
+    await using room = await makeRoom();
+    const old = { minVersion: version, maxVersion: version, ciphers: 'ALL@SECLEVEL=0' };
+    await using server = await startServer(good, { ...(await ca.issue(version)), ...old });
+    expect(failed(await room.fetch([server.origin])).code).toBe('SOURCE_TLS');
+    expect(server.requests).toHaveLength(0);
+  });
+
+  it('is not given up for plain http where the server knows nothing else [F009]', async () => {
+    await using room = await makeRoom();
+    await using server = await startRawServer((socket) => {
+      socket.end('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody');
+    });
+    expect(failed(await room.fetch([server.origin.replace('http:', 'https:')])).code).toBe('SOURCE_TLS');
+    expect(await room.names()).toEqual(['fetch-report.json']);
+  });
+
+  it('that is never agreed on ends after the connect time-out [F004]', async () => {
+    await using room = await makeRoom();
+    await using server = await startRawServer(() => undefined);
+    const url = server.origin.replace('http:', 'https:');
+    const report = failed(await room.fetch([url], {}, { connectTimeout: 100 }));
+    expect(report).toMatchObject({ code: 'SOURCE_UNREACHABLE' });
+    expect(report.message).toContain('did not take a connection within 0.1 s');
+  });
+
   it('is never left by a redirect to http [F011]', async () => {
     await using room = await makeRoom();
     await using plain = await startServer(good);
     await using server = await startServer(redirectTo(plain.origin), await ca.issue('downgrade'));
     expect(failed(await room.fetch([server.origin])).code).toBe('SOURCE_REDIRECT');
     expect(plain.requests).toHaveLength(0);
+  });
+});
+
+describe('an authority of the operator', () => {
+  it('is trusted beside those of the host, for the server that has it alone [S1.8] [F009]', async () => {
+    await using place = await makeRoom();
+    const ca = await makeCa(place.directory);
+    const caFile = join(place.directory, 'ca.pem');
+    await using server = await startServer(good, await ca.issue('private'));
+    await using own = await makeRoom();
+    expect(await own.fetch([server.origin], {}, { caFile })).toMatchObject({ outcome: 'fetched' });
+    const others = await loadAuthorities(caFile);
+    expect(others).toEqual(expect.arrayContaining(tls.getCACertificates('default')));
+    await using expired = await startServer(good, await ca.issue('late', { notAfter: '20200202000000Z' }));
+    expect(failed(await own.fetch([expired.origin], {}, { caFile })).code).toBe('SOURCE_TLS');
+    await using none = await makeRoom();
+    expect(failed(await none.fetch([server.origin])).code).toBe('SOURCE_TLS');
+    expect(await loadAuthorities(undefined)).toBeUndefined();
+  });
+
+  it.each([
+    { name: 'is not there', text: undefined, message: /cannot be read \(ENOENT\)/ },
+    { name: 'holds no certificate', text: 'hello', message: /holds no certificate in PEM/ },
+    {
+      name: 'holds a broken one',
+      text: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
+      message: /holds a certificate that is none/,
+    },
+  ])('whose file $name is named, and nothing is asked without it [F009]', async ({ text, message }) => {
+    await using room = await makeRoom();
+    await using place = await makeRoom();
+    const caFile = join(place.directory, 'authority.pem');
+    if (text !== undefined) await writeFile(caFile, text);
+    await using server = await startServer(good);
+    const report = failed(await room.fetch([server.origin, server.origin], {}, { caFile }));
+    expect(report.code).toBe('SOURCE_TLS');
+    expect(report.message).toMatch(message);
+    expect(server.requests).toHaveLength(0);
   });
 });
 

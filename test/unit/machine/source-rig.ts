@@ -30,6 +30,8 @@ export interface Rig extends AsyncDisposable {
   readonly orders: () => number;
   /** A mirror is a directory; `put` gives it a file, at a path below its root. */
   mirror(): Promise<Mirror>;
+  /** What a step of a transaction with these mirrors is given. */
+  context(mirrors: readonly Mirror[], trust: TrustSettings): MachineContext;
   look(mirrors: readonly Mirror[], trust: TrustSettings, at?: Partial<MachineContext>): Promise<Checked>;
   remembered(): Promise<CheckState | undefined>;
   /** The operator's trust section for these keys, whose files are put into keys.d. */
@@ -47,13 +49,19 @@ export async function makeRig(): Promise<Rig> {
   const gpg = await realGpg(place.path);
   const layout = layoutAt(place.path);
   const node = layout.node('demo' as NodeName);
-  for (const path of [node.cache, node.run, node.state, layout.keys]) await mkdir(path, { recursive: true });
+  for (const path of [node.cache, node.run, node.state, node.versions, layout.keys])
+    await mkdir(path, { recursive: true });
   await mkdir(node.incoming, { mode: 0o700 });
   const servers: TestServer[] = [];
   const logged: { level: string; message: string; id?: string }[] = [];
   let orders = 0;
   const log = logTo(logged);
   const bus = busThatFetches(node, log, () => orders++);
+  const contextWith: Rig['context'] = (mirrors, trust) => {
+    const source = { type: 'manifest', urls: mirrors.map(({ url }) => url), name: 'demo', channel: 'stable' };
+    const settings = { node: 'demo', source: { ...source, insecureHttp: false }, trust };
+    return { ...contextOf(node, bus, log), settings } as unknown as MachineContext;
+  };
   return {
     gpg,
     layout: node,
@@ -69,15 +77,10 @@ export async function makeRig(): Promise<Rig> {
       };
       return { url: `${server.origin}/manifest.json`, server, put };
     },
+    context: contextWith,
     look: (mirrors, trust, at = {}) => {
-      const context = { ...contextOf(node, bus, log), ...at } as MachineContext;
-      const source = { type: 'manifest', urls: mirrors.map(({ url }) => url), name: 'demo', channel: 'stable' };
-      const settings = { node: 'demo', source: { ...source, insecureHttp: false }, trust };
-      return check(
-        { force: [] },
-        { records: [] } as unknown as Ledger,
-        { ...context, settings } as unknown as MachineContext,
-      );
+      const context = { ...contextWith(mirrors, trust), ...at };
+      return check({ force: [] }, { records: [] } as unknown as Ledger, context);
     },
     remembered: () => readCheckState(node),
     trust: async (keys, threshold = 1, keySet = 1) => {

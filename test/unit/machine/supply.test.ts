@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { CODES, type UpdaterError } from '../../../src/errors.ts';
+import { fetchArtifact, verifyArtifact } from '../../../src/machine/supply.ts';
+import type { Transaction } from '../../../src/machine/state.ts';
+import { makeKeyAt, type MadeKey } from '../trust/key-chain.ts';
+import { realGpg, scratch, type Gpg, type Scratch } from '../trust/support.ts';
+import { makeRig, type Mirror, type Rig } from './source-rig.ts';
+
+const BYTES = Buffer.from('the archive of demo 2.0.0'.repeat(1000));
+const OTHER = Buffer.from('the archive of other 9.9.9'.repeat(1000));
+
+let desk: Scratch;
+let gpg: Gpg;
+let key: MadeKey;
+let rig: Rig;
+let first: Mirror;
+let second: Mirror;
+
+beforeAll(async () => {
+  desk = await scratch();
+  gpg = await realGpg(desk.path);
+  key = await makeKeyAt(gpg, 'a', '2024-01-01T00:00:00Z');
+}, 60_000);
+afterAll(async () => {
+  await gpg[Symbol.asyncDispose]();
+  await desk[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  rig = await makeRig();
+  first = await rig.mirror();
+  second = await rig.mirror();
+});
+afterEach(() => rig[Symbol.asyncDispose]());
+
+/** A transaction to the release whose archive is BYTES. */
+function upgrade(): Transaction {
+  const digest = createHash('sha256').update(BYTES).digest('hex');
+  const facts = { os: 'linux', arch: 'amd64', libc: 'gnu', size: BYTES.length, unpackedSize: 1, entries: 1 };
+  const artifact = { ...facts, url: ['demo.tar'], signature: 'demo.tar.asc', sha256: digest, deltas: [] };
+  return { id: 't', action: 'upgrade', to: '2.0.0', artifact, digest } as unknown as Transaction;
+}
+
+async function put(mirror: Mirror, bytes: Buffer): Promise<void> {
+  await mirror.put('demo.tar', bytes);
+  await mirror.put('demo.tar.asc', await signatureOf(bytes));
+}
+
+async function signatureOf(bytes: Buffer): Promise<Buffer> {
+  const path = join(desk.path, 'to-sign');
+  await writeFile(path, bytes);
+  return gpg('--armor', '-u', key.certificate.fingerprint, '--output', '-', '--detach-sign', path);
+}
+
+async function context(...mirrors: readonly Mirror[]) {
+  return rig.context(mirrors, await rig.trust([key]));
+}
+
+async function refusal(step: Promise<unknown>): Promise<UpdaterError> {
+  return step.then(
+    () => expect.unreachable('it was accepted'),
+    (error: unknown) => error as UpdaterError,
+  );
+}
+
+describe('an archive', () => {
+  it('that is not there yet, though the manifest names it, is left to the next run, which finds it [F027]', async () => {
+    const host = await context(first);
+    const error = await refusal(fetchArtifact(upgrade(), host));
+    expect([error.code, CODES[error.code].exit]).toEqual(['SOURCE_HTTP_STATUS', 75]);
+    await put(first, BYTES);
+    expect(await fetchArtifact(upgrade(), host)).toMatchObject({ event: 'ok' });
+    expect(await verifyArtifact(upgrade(), host)).toMatchObject({ event: 'ok' });
+  });
+
+  it('that one mirror lacks comes from the next [F018]', async () => {
+    await put(second, BYTES);
+    const host = await context(first, second);
+    await fetchArtifact(upgrade(), host);
+    expect(await verifyArtifact(upgrade(), host)).toMatchObject({ event: 'ok' });
+  });
+
+  it('of which one mirror has other bytes comes from the next, though they are signed by the same key [F018] [F030]', async () => {
+    await put(first, OTHER);
+    await put(second, BYTES);
+    const host = await context(first, second);
+    await fetchArtifact(upgrade(), host);
+    expect(await verifyArtifact(upgrade(), host)).toMatchObject({ event: 'ok' });
+  });
+
+  it('of another product, signed by a key that counts, is refused: what the manifest names is its digest [F030]', async () => {
+    const same = Buffer.from(BYTES);
+    same.write('X');
+    for (const [bytes, code] of [
+      [same, 'TRUST_DIGEST'],
+      [OTHER.subarray(0, 100), 'SOURCE_PROTOCOL'],
+    ] as const) {
+      await put(first, bytes);
+      const host = await context(first);
+      const error = await refusal(fetchArtifact(upgrade(), host).then(() => verifyArtifact(upgrade(), host)));
+      expect(error.code).toBe(code);
+    }
+  });
+
+  it('that came whole before the run was ended is not fetched again [S1.11] [F003]', async () => {
+    await put(first, BYTES);
+    const host = await context(first);
+    await fetchArtifact(upgrade(), host);
+    const asked = () => first.server.requests.filter(({ url }) => url === '/demo.tar').length;
+    await fetchArtifact(upgrade(), host);
+    expect(asked()).toBe(1);
+    expect(await verifyArtifact(upgrade(), host)).toMatchObject({ event: 'ok' });
+  });
+});
