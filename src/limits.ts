@@ -48,4 +48,8 @@ export const LIMITS = {
   depth: 64,
   linkTargetBytes: 4096 - 256,
   paxBytes: 64 * 1024,
+  /** What xz may use to decompress; `xz -9` asks for 65 MiB. */
+  xzMemory: 128 * 1024 ** 2,
+  /** How long, in milliseconds, xz may write nothing. */
+  xzSilence: 60_000,
 } as const;

@@ -4,7 +4,7 @@
  * Threat: the file's digest was verified, its contents were not. A stream that two tools end at different places (a second
  * gzip member or zstd frame, bytes after the end) shows one archive to who inspects it and another to who unpacks it,
  * so there is one stream, it ends where the file ends, and what it says of its length is true. Memory is a few pieces
- * and the decoder's window, at most 128 MiB for zstd --long=27, 32 KiB for gzip.
+ * and the decoder's window, at most 128 MiB for zstd --long=27, 32 KiB for gzip, and 128 MiB in a process of its own for xz.
  */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -13,11 +13,13 @@ import { crc32, createInflateRaw, createZstdDecompress, constants as zlib } from
 import { diskError, errnoOf, UpdaterError } from '../errors.ts';
 import { decoderOn, type Decoder } from './decoder.ts';
 import { malformed, unsupported } from './refusal.ts';
+import { xzPieces } from './xz.ts';
+import { checkXzStream } from './xz-stream.ts';
 import { WINDOW_LOG_MAX, zstdFrameEnd } from './zstd-frame.ts';
 
 const READ_SIZE = 256 * 1024;
 const GZIP_TRAILER = 8;
-const REPACK = 'Pack it as .tar.gz or .tar.zst.';
+const REPACK = 'Pack it as .tar.gz, .tar.xz or .tar.zst.';
 
 interface Source {
   readonly file: FileHandle;
@@ -69,7 +71,7 @@ function decoded(source: Source): AsyncGenerator<Buffer, void, undefined> {
   const { head } = source;
   if (startsWith(head, 0x1f, 0x8b)) return gunzip(source);
   if (startsWith(head, 0x28, 0xb5, 0x2f, 0xfd)) return unzstd(source);
-  if (startsWith(head, 0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00)) throw unsupported('it is compressed with xz', REPACK);
+  if (startsWith(head, 0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00)) return unxz(source);
   if (startsWith(head, 0x42, 0x5a, 0x68)) throw unsupported('it is compressed with bzip2', REPACK);
   if (startsWith(head, 0x50, 0x4b, 0x03, 0x04)) throw unsupported('it is a zip file', REPACK);
   return plain(source);
@@ -121,6 +123,11 @@ async function* unzstd(source: Source): AsyncGenerator<Buffer, void, undefined> 
   const end = await zstdFrameEnd(source.file, source.size);
   const params = { [zlib.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX };
   yield* through(section(source, 0, end), decoderOn(createZstdDecompress({ params }), zlib.ZSTD_e_end));
+}
+
+async function* unxz({ file, size }: Source): AsyncGenerator<Buffer, void, undefined> {
+  await checkXzStream(file, size);
+  yield* xzPieces(file);
 }
 
 async function* through(pieces: AsyncGenerator<Buffer>, decoder: Decoder): AsyncGenerator<Buffer, void, undefined> {

@@ -10,7 +10,7 @@ import { malformed, quoted, unsafe } from './refusal.ts';
 const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\\]/;
 const DRIVE = /^[A-Za-z]:/;
 /** Names at the top that mark a version directory as complete, here or in other updaters. */
-const RESERVED = /^\.(?:nau|node-updater|staging|complete|manifest)(?:[-.]|$)/i;
+const RESERVED = /^\.(?:nau|node-updater|staging|complete|manifest)(?:[-./]|$)/i;
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

@@ -20,7 +20,7 @@ export function confirm({ described, block, extensions }: Found): void {
   const same =
     header.cksumValid &&
     isSameName(header.path, described.name, pax) &&
-    (header.linkpath ?? '') === described.link &&
+    (pax?.linkpath ?? header.linkpath ?? '') === described.link && // Header knows the block's own, Pax the longer one
     header.size === described.size &&
     (TYPES[described.type] ?? []).includes(header.type);
   if (!same) throw malformed(`two tar readers do not agree on ${quoted(described.name)}`);

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -85,6 +86,7 @@ describe('signed counts', () => {
   it.each([
     { format: 'gzip', pack: gzipSync },
     { format: 'zstd', pack: zstdCompressSync },
+    { format: 'xz', pack: (bytes: Buffer) => execFileSync('xz', ['-0c'], { input: bytes, maxBuffer: 2 ** 27 }) },
   ])('stops at the header of a $format bomb, before its body is decompressed [F051]', async ({ pack }) => {
     const size = 64 * 1024 * 1024;
     const bomb = pack(make.archive(make.header({ name: 'zeros', size }), Buffer.alloc(size)));
@@ -119,6 +121,7 @@ describe('what together is unsafe', () => {
     { name: 'a link through a file', parts: [make.file('f'), make.link('l', 'f/')] },
     { name: 'three links in a circle', parts: [make.link('a', 'b'), make.link('b', 'c'), make.link('c', 'a')] },
     { name: 'a reserved name', parts: [make.file('./.Complete')] },
+    { name: 'a file below a reserved name', parts: [make.file('.staging/0')] },
     { name: 'a newline in a name', parts: [make.file('a\nb')] },
   ])('refuses $name [F048]', async ({ parts }) => {
     await expectRefused(make.archive(...parts), 'ARTIFACT_UNSAFE');
@@ -132,6 +135,14 @@ describe('what together is unsafe', () => {
       make.link('y', 'lib64/x'),
     ];
     expect(await pathsOf(make.archive(...parts))).toEqual(['lib/x', 'bin/x', 'lib64', 'y']);
+  });
+
+  it.each([
+    { form: 'PAX', extended: make.pax({ linkpath: `d/${'n'.repeat(200)}` }) },
+    { form: 'GNU', extended: make.extension('K', `d/${'n'.repeat(200)}\0`) },
+  ])('accepts a link target over 100 bytes in a header of the $form form [F049]', async ({ extended }) => {
+    const target = [make.pax({ path: `d/${'n'.repeat(200)}` }), make.file('short')];
+    expect(await pathsOf(make.archive(...target, extended, make.link('l', 'n')))).toHaveLength(2);
   });
 
   it('accepts a directory that comes after what lies in it', async () => {

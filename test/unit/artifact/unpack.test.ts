@@ -91,6 +91,7 @@ describe('unpack', () => {
     { tool: 'tar c NAMES', args: ['-C', 'source', 'bin', 'lib'] },
     { tool: 'tar c --format=posix', args: ['--format=posix', '-C', 'source', '.'] },
     { tool: 'tar cz', args: ['-z', '-C', 'source', '.'] },
+    { tool: 'tar cJ', args: ['-J', '-C', 'source', '.'] },
     { tool: 'tar c --zstd', args: ['--zstd', '-C', 'source', '.'] },
   ])('makes the same tree as GNU tar from what $tool writes', async ({ args }) => {
     await mkdir(join(work, 'source/bin'), { recursive: true });
