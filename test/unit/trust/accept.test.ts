@@ -65,8 +65,8 @@ describe('acceptManifest', () => {
   });
 
   it.each<readonly [string, Case, ErrorCode]>([
-    ['another product', { manifest: { name: 'other' } }, 'TRUST_WRONG_PRODUCT'],
-    ['another channel', { manifest: { channel: 'beta' } }, 'TRUST_WRONG_PRODUCT'],
+    ['another product [F030]', { manifest: { name: 'other' } }, 'TRUST_WRONG_PRODUCT'],
+    ['another channel [F030]', { manifest: { channel: 'beta' } }, 'TRUST_WRONG_PRODUCT'],
     ['a lower serial [F035]', { floor, manifest: { serial: 6 }, text: 'six' }, 'TRUST_SERIAL'],
     ['other bytes under the same serial [F036]', { floor, text: 'another seven' }, 'TRUST_EQUIVOCATION'],
     ['a jump of the serial [F037]', { floor, manifest: { serial: 1_000_008 }, text: 'far' }, 'TRUST_SERIAL_JUMP'],
