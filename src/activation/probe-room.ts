@@ -33,7 +33,10 @@ export async function askVersion(program: string, probe: VersionProbe, context: 
 }
 
 export interface Rounds extends AsyncDisposable {
-  /** The failures of each finished round so far, oldest first; an empty list is a round in which all held. */
+  /**
+   * The failures of each finished round so far, oldest first; an empty list is a round in which all held. Throws
+   * HOST_PROBE_ROOM when the room has ended: what it said last proves nothing from then on, and its silence blames nobody.
+   */
   read(): Promise<readonly (readonly string[])[]>;
 }
 
@@ -47,6 +50,7 @@ export async function startRounds(from: bigint, context: ActivationContext): Pro
   const countedFrom = from + BigInt(grace) * 1000n;
   return {
     async read() {
+      await mustGoOn(room(context), context);
       const lines = parseLines(await readFileOrEmpty(layout.probeReport), id);
       return lines.flatMap((line) =>
         line.kind === 'round' && (line.failures.length === 0 || BigInt(line.at) >= countedFrom) ? [line.failures] : [],
@@ -56,6 +60,14 @@ export async function startRounds(from: bigint, context: ActivationContext): Pro
       await bus.stop(room(context), ROOM_MARGIN);
     },
   };
+}
+
+async function mustGoOn(unit: string, { bus }: ActivationContext): Promise<void> {
+  const { activeState, job, service } = await bus.facts(unit);
+  if (job !== 0 || (activeState !== 'inactive' && activeState !== 'failed')) return;
+  throw new UpdaterError('HOST_PROBE_ROOM', `${unit} ended while it probed (result ${service?.result ?? 'unknown'})`, {
+    remedy: `See why: journalctl -u ${unit} -n 20. No version is blamed for it, and the next run tries again.`,
+  });
 }
 
 function room(context: ActivationContext): string {
