@@ -51,6 +51,11 @@ export function judgeUnit(facts: UnitFacts, baseline: Baseline): Verdict {
   }
 }
 
+/** In microseconds: by then systemd has killed what does not end by itself. */
+export function stopLimit({ service }: UnitFacts): bigint {
+  return service?.timeoutStopUsec ?? 0n;
+}
+
 /** Only a socket starts a node on demand; one with a timer or a path unit runs all the time like any other. */
 export function isSocketActivated(facts: UnitFacts): boolean {
   return facts.triggeredBy.some((trigger) => trigger.endsWith('.socket'));

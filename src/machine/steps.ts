@@ -3,12 +3,12 @@ import { activate } from '../activation/activate.ts';
 import { arm } from '../activation/arm.ts';
 import { cleanUp } from '../activation/clean.ts';
 import { commit } from '../activation/commit.ts';
+import { gateError } from '../activation/gate.ts';
 import { preflight } from '../activation/preflight.ts';
 import { soakNode } from '../activation/soak.ts';
 import { startNode } from '../activation/start.ts';
 import { checkVersion } from '../activation/version-check.ts';
 import { withdraw } from '../activation/withdraw.ts';
-import { UpdaterError } from '../errors.ts';
 import type { MachineContext } from './context.ts';
 import { briefly, gateOld } from './gate-old.ts';
 import { backUp, goBack, orStranded, restore, resume, stopForBackup, tidyBackups } from './data-steps.ts';
@@ -96,7 +96,7 @@ async function commitVersion(
   const verdict = await commit(to, progress.baseline, context);
   if (verdict.kind === 'holds') return OK;
   if (verdict.kind === 'operator') return operator(verdict.message);
-  throw lastLook(verdict.kind === 'failed' ? verdict.message : `${context.unit} is not running`);
+  throw gateError({ ...verdict, message: `At the end of the soak ${verdict.message}` }, context.unit);
 }
 
 async function done(effect: Promise<void>): Promise<Answer> {
@@ -113,10 +113,4 @@ function nodeStopped(action: Transaction['action'], context: MachineContext): An
   const command = action === 'rollback' ? 'rollback' : 'upgrade';
   const remedy = `The version is staged. Start the node, then type: sudo node-updater ${command} ${context.settings.node}`;
   return { event: 'operator', failure: { code: 'HOST_NODE_STOPPED', message, remedy } };
-}
-
-function lastLook(message: string): UpdaterError {
-  return new UpdaterError('GATE_EXITED', `At the end of the soak ${message}`, {
-    remedy: 'See: journalctl -u the node',
-  });
 }

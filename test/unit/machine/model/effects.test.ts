@@ -102,10 +102,16 @@ function contextOf(w: World): MachineContext {
     unit: 'demo.service',
     settings: { node: 'demo', gate },
     files: recordingFiles(),
-    clock: { ...stillClock(), bootId: '0' },
+    clock: { ...stillClock(), bootId: '0', wait: () => Promise.resolve(void goOn(w)) },
     bus: recordingBus(w),
     heartbeat: { beat: () => undefined, status: () => undefined, during: <T>(waited: Promise<T>) => waited },
   } as unknown as MachineContext;
+}
+
+/** Time passes: the next step of systemd. */
+function goOn(w: World): string | undefined {
+  w.bootUnit = 'idle';
+  return advance(w, false);
 }
 
 /** A world in the middle of an upgrade, about to take `state`. */
@@ -167,12 +173,11 @@ function modelled(state: Working, change: Partial<World>): Did {
     const effect = REAL.program[state][w.op];
     if (effect === undefined) throw new Error(`${state} has no effect ${w.op}`);
     const flow = effect.act(w, aboutOf(w, model));
+    if (effect.port !== undefined) made.push(effect.port);
     if (flow === 'blocked') {
-      w.bootUnit = 'idle';
-      if (advance(w, false) === undefined) throw new Error(`${state} waits for ever`);
+      if (goOn(w) === undefined) throw new Error(`${state} waits for ever`);
       continue;
     }
-    if (effect.port !== undefined) made.push(effect.port);
     follow(w, flow);
   }
   return { calls: made, event: w.answer as Event, code: w.code };
@@ -200,7 +205,7 @@ const STEPS: readonly { readonly state: Working; readonly of: string; readonly a
   { state: 'commit', of: 'a node that holds', at: ARMED },
   { state: 'commit', of: 'a node that has exited', at: { ...ARMED, restarts: 1 } },
   { state: 'commit', of: 'a node that waits for its restart', at: { ...ARMED, act: 'auto', runs: '' } },
-  { state: 'commit', of: 'a node that is on its way down', at: { ...ARMED, act: 'deactivating' } },
+  { state: 'commit', of: 'a node that is on its way down', at: { ...ARMED, act: 'deactivating', job: 'stop' } },
   { state: 'commit', of: 'a node that its operator has stopped', at: { ...ARMED, act: 'inactive', runs: '' } },
   { state: 'commit', of: 'a link that somebody changed', at: { ...ARMED, current: 'old' } },
   { state: 'clean', of: 'a node on probation', at: { ...ARMED, fallback: '' } },

@@ -38,11 +38,16 @@ const soak: readonly Effect[] = [
 ];
 
 const commit: readonly Effect[] = [
-  bus('facts', 'takes the last look', (w) => {
-    const judged = verdict(w, NOTED);
-    if (judged.kind === 'holds') return 'next';
-    return judged.kind === 'operator' ? { answer: 'operator' } : failed('GATE_EXITED');
-  }),
+  {
+    ...bus('facts', 'takes the last look', (w) => {
+      const judged = verdict(w, NOTED);
+      if (judged.kind === 'holds') return 'next';
+      if (judged.kind === 'waiting') return 'blocked';
+      return judged.kind === 'operator' ? { answer: 'operator' } : failed(judged.code);
+    }),
+    late: (w, about) =>
+      mayTakeLong(w, about) && verdict(w, NOTED).kind === 'waiting' ? failed('GATE_NOT_READY') : 'blocked',
+  },
   { say: 'reads the links', act: (w, { to }) => is(w.current, to) },
   disk('remove fallback', 'unlinks `fallback`', (w, { from }) => {
     w.committing = true;

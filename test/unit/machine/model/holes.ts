@@ -4,9 +4,9 @@
  */
 import { ask, enabling, inOrder, markBoth, moved } from './cures.ts';
 import { REAL, withEffect, withPart, withoutEffect, type Design } from './design.ts';
-import { failed, verdict, type Effect } from './effect.ts';
+import { failed, type Effect } from './effect.ts';
 import type { Kind } from './environment.ts';
-import { NOTED, isDown, orderTryRestart } from './node.ts';
+import { isDown, orderTryRestart } from './node.ts';
 import type { Scenario } from './world.ts';
 
 export interface Hole {
@@ -28,20 +28,6 @@ const STARTED = 'a node that its operator stopped was started';
 const BLAMED = 'a version is in quarantine with no evidence against it';
 
 export const HOLES: readonly Hole[] = [
-  {
-    is: 'the last look takes a node that is on its way for one that has exited',
-    // It waits, as the soak does.
-    cure: (design) =>
-      withEffect(design, 'commit', 'takes the last look', (look) => ({
-        ...look,
-        act: (w, about) => (verdict(w, NOTED).kind === 'waiting' ? 'blocked' : look.act(w, about)),
-        late: (w, { slow }) => (slow || w.sick ? failed('GATE_NOT_READY') : 'blocked'),
-      })),
-    scenario: 'upgrade',
-    kinds: ['operator and node'],
-    when: ['transaction: flushes the ledger', '! operator: systemctl stop the node'],
-    wrong: BLAMED,
-  },
   {
     is: 'the start counts exits of the version before against the candidate when its operator stops the node',
     // A node on its way is waited for; one that is down after a job that did not fail was stopped by somebody.
@@ -253,10 +239,10 @@ export const HOLES: readonly Hole[] = [
 export const KNOWN: Readonly<
   Record<Scenario, { readonly anything: readonly string[]; readonly kills: readonly string[] }>
 > = {
-  upgrade: { anything: [STARTED, BLAMED, SAID, OLD_LINK], kills: [DROP_IN] },
-  'half-staged': { anything: [LOST, STARTED, BLAMED, SAID, OLD_LINK], kills: [LOST, DROP_IN] },
+  upgrade: { anything: [], kills: [DROP_IN] },
+  'half-staged': { anything: [LOST], kills: [LOST, DROP_IN] },
   install: { anything: [DOWN], kills: [DOWN, DROP_IN] },
-  rollback: { anything: [STARTED, BLAMED, SAID, 'old runs, and current is new [I2]'], kills: [DROP_IN] },
+  rollback: { anything: [], kills: [DROP_IN] },
 };
 
 /** Nothing is wrong with it: what is found in a mutant of it is the mutant's. */

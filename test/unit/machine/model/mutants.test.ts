@@ -3,17 +3,20 @@ import type { Design } from './design.ts';
 import { explore } from './explore.ts';
 import { CURED } from './holes.ts';
 import { MUTANTS, type Mutant } from './mutants.ts';
+import { REOPENED } from './reopened.ts';
 
-function wrongs({ kinds }: Mutant, design: Design): string {
-  return [...explore({ design, kinds, events: kinds.length }).wrong.keys()].join('\n');
+const ALL = [...MUTANTS, ...REOPENED];
+
+function wrongs({ kinds, scenario = 'upgrade' }: Mutant, design: Design): string {
+  return [...explore({ scenario, design, kinds, events: kinds.length }).wrong.keys()].join('\n');
 }
 
 describe('the checker', () => {
-  it.each(MUTANTS)('catches a design that $is', (mutant) => {
+  it.each(ALL)('catches a design that $is', (mutant) => {
     expect(wrongs(mutant, mutant.change(CURED))).toMatch(mutant.wrong);
   });
 
-  it.each(MUTANTS)('finds nothing where only that is right again: $is', (mutant) => {
+  it.each(ALL)('finds nothing where only that is right again: $is', (mutant) => {
     expect(wrongs(mutant, CURED)).toBe('');
   });
 });

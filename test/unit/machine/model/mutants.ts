@@ -3,6 +3,7 @@ import { REAL, withEffect, withPart, withRows, withoutEffect, type Design } from
 import { OK, type Effect, type Program } from './effect.ts';
 import type { Kind } from './environment.ts';
 import { orderRestart } from './node.ts';
+import type { Scenario } from './world.ts';
 
 export interface Mutant {
   readonly is: string;
@@ -10,6 +11,7 @@ export interface Mutant {
   readonly change: (design: Design) => Design;
   /** The least that has to happen to the host for it to show. */
   readonly kinds: readonly Kind[];
+  readonly scenario?: Scenario;
   /** What the checker says of it. */
   readonly wrong: RegExp;
 }
