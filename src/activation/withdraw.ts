@@ -3,11 +3,12 @@ import { cleanUp } from './clean.ts';
 
 const STOP_LIMIT = 300_000;
 
-/** Undoes a first installation that was not committed: stops the unit and removes `current`. Idempotent. */
+/** Undoes a first installation that was not committed: stops the unit, removes `current`, disables what we have enabled. Idempotent. */
 export async function withdraw(context: ActivationContext): Promise<void> {
-  const { bus, files, heartbeat, layout, unit } = context;
+  const { bus, files, heartbeat, layout, settings, unit } = context;
   await heartbeat.during(bus.stop(unit, STOP_LIMIT));
   await files.remove(layout.current);
+  if (settings.unit !== undefined && (await bus.facts(unit)).unitFileState === 'enabled') await bus.disable([unit]);
   await cleanUp(context);
   await bus.resetFailed(unit);
 }

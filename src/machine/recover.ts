@@ -97,10 +97,13 @@ function judgeForward({ transaction, reached, visited, restored }: OpenTransacti
   return links.current === transaction.to ? 'forward' : 'put-back';
 }
 
-/** A first installation has no link to fall back to: there the ledger says whether it was committed. */
+/**
+ * A first installation has no link to fall back to: there the ledger says whether it was committed. Only what follows the
+ * commit says so, since the commit enables the unit as well.
+ */
 function judgeInstallation(open: OpenTransaction, links: LinkFacts): Event {
   if (links.current === undefined) return 'uncommitted';
-  return open.visited.has('commit') ? 'committed' : 'uncommitted';
+  return open.visited.has('clean') ? 'committed' : 'uncommitted';
 }
 
 /**

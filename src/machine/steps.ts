@@ -55,11 +55,7 @@ export function makeSteps(
     start: () => orStranded(transaction, () => start(progress, context)),
     soak: () => orStranded(transaction, () => soak(transaction, progress, context)),
     commit: () => orStranded(transaction, () => commitVersion(transaction, progress, context)),
-    clean: async () => {
-      await cleanUp(context);
-      if (from === undefined && context.settings.unit !== undefined) await context.bus.enable([context.unit]);
-      return OK;
-    },
+    clean: async () => done(cleanUp(context)),
     prune: async () => {
       await tidyBackups(transaction, progress, open, context);
       return pruneVersions(transaction, ledger, context);
@@ -88,15 +84,17 @@ async function soak({ action, to }: Transaction, progress: Progress, context: Ma
 }
 
 async function commitVersion(
-  { action, to }: Transaction,
+  { action, from, to }: Transaction,
   progress: Progress,
   context: MachineContext,
 ): Promise<Answer> {
   if (action === 'drill') throw unnoticed(context);
   const verdict = await commit(to, progress.baseline, context);
-  if (verdict.kind === 'holds') return OK;
   if (verdict.kind === 'operator') return operator(verdict.message);
-  throw gateError({ ...verdict, message: `At the end of the soak ${verdict.message}` }, context.unit);
+  if (verdict.kind === 'failed')
+    throw gateError({ ...verdict, message: `At the end of the soak ${verdict.message}` }, context.unit);
+  if (from === undefined && context.settings.unit !== undefined) await context.bus.enable([context.unit]);
+  return OK;
 }
 
 async function done(effect: Promise<void>): Promise<Answer> {

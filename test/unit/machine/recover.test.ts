@@ -118,10 +118,11 @@ describe('#judge', () => {
     }
   });
 
-  it('withdraws a first installation unless its soak had held', () => {
+  it('withdraws a first installation unless its commit was done', () => {
     expect(judge(open(install, 'soak'), { current: v('2'), fallback: undefined })).toBe('uncommitted');
     expect(judge(open(install, 'activate'), { current: undefined, fallback: undefined })).toBe('uncommitted');
-    expect(judge(open(install, 'commit'), { current: v('2'), fallback: undefined })).toBe('committed');
+    expect(judge(open(install, 'commit'), { current: v('2'), fallback: undefined })).toBe('uncommitted');
+    expect(judge(open(install, 'clean'), { current: v('2'), fallback: undefined })).toBe('committed');
   });
 });
 

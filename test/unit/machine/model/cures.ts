@@ -32,17 +32,6 @@ export function inOrder(design: Design): Design {
   return { ...design, revert: [0, 1, 2, 3, 7, 4, 5, 6, 8].flatMap(at) };
 }
 
-export function enabling(say: string, enabled: boolean): Effect {
-  return {
-    say,
-    needs: 'bus',
-    act: (w, { from }) => {
-      if (from === '') w.enabled = enabled;
-      return 'next';
-    },
-  };
-}
-
 /** An effect that stands `by` places further on in its step. */
 export function moved(effect: Effect, by: number): Effect {
   const act: Effect['act'] = (w, about) => {

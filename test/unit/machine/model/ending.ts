@@ -1,7 +1,7 @@
 /** The steps that end a transaction, this run's or another's: the effects of src/activation/*.ts, one by one, in their order. */
 import { judge } from '../../../../src/machine/recover.ts';
 import type { Version } from '../../../../src/release.ts';
-import { change, flushHome } from './disk.ts';
+import { change } from './disk.ts';
 import {
   OK,
   answerOk,
@@ -37,6 +37,18 @@ const soak: readonly Effect[] = [
   },
 ];
 
+/** Only a unit that is installed anew. */
+function enabling(say: string, enabled: boolean): Effect {
+  return {
+    say,
+    needs: 'bus',
+    act: (w, { from }) => {
+      if (from === '') w.enabled = enabled;
+      return 'next';
+    },
+  };
+}
+
 const commit: readonly Effect[] = [
   {
     ...bus('facts', 'takes the last look', (w) => {
@@ -53,7 +65,9 @@ const commit: readonly Effect[] = [
     w.committing = true;
     if (from !== '') change(w, 'U');
   }),
-  { ...flush, act: (w) => (flushHome(w), OK) },
+  flush,
+  enabling('enables a unit that it has made', true),
+  answerOk,
 ];
 
 /** `cleanUp`, which ends several steps; `at`: the place of its first effect in the step. */
@@ -80,15 +94,6 @@ function cleanUp(at: number): readonly Effect[] {
   ];
 }
 
-const enable: Effect = {
-  say: 'enables a unit that it has made',
-  needs: 'bus',
-  act: (w, { from }) => {
-    if (from === '') w.enabled = true;
-    return OK;
-  },
-};
-
 const withdraw: readonly Effect[] = [
   bus('stop', 'asks for a stop', (w) => {
     orderStop(w, 'us');
@@ -101,7 +106,8 @@ const withdraw: readonly Effect[] = [
     if (w.current !== '') change(w, 'C');
   }),
   flush,
-  ...cleanUp(4),
+  enabling('disables what it has enabled', false),
+  ...cleanUp(5),
   bus('resetFailed', 'forgets that the node failed', (w) => {
     if (w.act === 'failed') w.act = 'inactive';
     return OK;
@@ -154,7 +160,7 @@ function gateLook(w: World): Flow {
 export const ENDING = {
   soak,
   commit,
-  clean: [...cleanUp(0), enable],
+  clean: [...cleanUp(0), answerOk],
   prune: [answerOk],
   settle,
   withdraw,

@@ -2,7 +2,7 @@
  * What the model finds wrong in the design as it is, each with the least that has to happen to the host, and with a cure that
  * is enough. Who closes one in src/ or units/ takes it from here: its cure becomes part of the model's effects and commands.
  */
-import { ask, enabling, inOrder, markBoth, moved } from './cures.ts';
+import { ask, inOrder, markBoth, moved } from './cures.ts';
 import { REAL, withEffect, withPart, withoutEffect, type Design } from './design.ts';
 import { failed, type Effect } from './effect.ts';
 import type { Kind } from './environment.ts';
@@ -20,7 +20,6 @@ export interface Hole {
 }
 
 const LOST = 'current names a version that is not there [I1]';
-const DOWN = 'the node was left down';
 const SAID = 'nobody stopped the node, and the ledger says so';
 const DROP_IN = 'left over: the drop-in [I8]';
 const OLD_LINK = 'new runs, and current is old [I2]';
@@ -145,27 +144,6 @@ export const HOLES: readonly Hole[] = [
     wrong: 'new runs, and current is nothing [I2]',
   },
   {
-    is: 'a first installation is committed before it is enabled, and what comes between leaves it down',
-    // The commit enables it, is one only with its result on record, and what is withdrawn is disabled.
-    cure: (design) => {
-      const [look, links, ...rest] = design.program.commit as readonly [Effect, Effect];
-      const enable = enabling('enables a unit that it has made', true);
-      const withdraw = [enabling('disables it', false), ...design.program.withdraw.map((effect) => moved(effect, 1))];
-      const program = { ...design.program, commit: [look, links, enable, ...rest], withdraw };
-      return withEffect({ ...design, program }, 'settle', 'reads the links and the ledger', (read) => ({
-        ...read,
-        act: (w, about) => {
-          const withdrawn = about.from === '' && !w.open && !about.open.visited.has('clean');
-          return withdrawn && about.open.visited.has('activate') ? { answer: 'uncommitted' } : read.act(w, about);
-        },
-      }));
-    },
-    scenario: 'install',
-    kinds: ['host crash'],
-    when: ['transaction: records that it is about to commit', '! the host crashes and boots'],
-    wrong: DOWN,
-  },
-  {
     is: 'revert@ does what it saw when it looked, and its operator may have acted since',
     // It asks for a restart of whatever runs, before the drop-in goes, so that what ends by itself meanwhile is started again.
     cure: (design) =>
@@ -241,7 +219,7 @@ export const KNOWN: Readonly<
 > = {
   upgrade: { anything: [], kills: [DROP_IN] },
   'half-staged': { anything: [LOST], kills: [LOST, DROP_IN] },
-  install: { anything: [DOWN], kills: [DOWN, DROP_IN] },
+  install: { anything: [], kills: [DROP_IN] },
   rollback: { anything: [], kills: [DROP_IN] },
 };
 

@@ -17,4 +17,19 @@ export const REOPENED: readonly Mutant[] = [
     kinds: ['operator and node'],
     wrong: BLAMED,
   },
+  {
+    is: 'takes a first installation for committed that it has not enabled',
+    change: (design) =>
+      withEffect(design, 'settle', 'reads the links and the ledger', (read) => ({
+        ...read,
+        act: (w, about) => {
+          const { transaction, visited } = about.open;
+          const seen = transaction.from === undefined && w.current !== '' && !w.open && visited.has('commit');
+          return seen ? { answer: 'committed' } : read.act(w, about);
+        },
+      })),
+    scenario: 'install',
+    kinds: ['host crash'],
+    wrong: /left down/,
+  },
 ];
