@@ -8,7 +8,7 @@ import { aimAtRevert, type RevertAim } from '../rig/lab/aim.ts';
 import { makeLab, type Lab } from '../rig/lab/lab.ts';
 
 const SWITCH = 'mv -T fallback current';
-const RESTART = 'systemctl --no-block restart demo.service';
+const RESTART = 'systemctl --no-block try-restart demo.service';
 
 let lab: Lab;
 let aim: RevertAim;

@@ -3,7 +3,7 @@
  * one against the other.
  */
 import { change, flushHome } from './disk.ts';
-import { isDown, orderRestart } from './node.ts';
+import { isDown, orderRestart, orderTryRestart } from './node.ts';
 import { clearProcess, type World } from './world.ts';
 
 /** What follows a part of a command: its next part, the next command, or the failure of the command. */
@@ -41,7 +41,6 @@ const SEE: readonly Part[] = [
     act: (w) => {
       if (w.fallback === '') return 'line';
       w.restart = false;
-      w.stopped = false;
       return 'part';
     },
   },
@@ -52,19 +51,8 @@ const SEE: readonly Part[] = [
     },
     'part',
   ),
-  {
-    say: 'looks what the node does',
-    act: (w) => {
-      if (w.fallback === w.current) return 'line';
-      w.found = isDown(w) ? 'stopped' : 'restart';
-      return 'part';
-    },
-  },
-  does('marks what it saw', (w) => {
-    if (w.found === 'stopped') w.stopped = true;
-    else w.restart = true;
-    w.found = '';
-  }),
+  { say: 'looks whether `current` was switched', act: (w) => (w.fallback === w.current ? 'line' : 'part') },
+  does('marks `restart`', (w) => void (w.restart = true)),
 ];
 
 const PUT_BACK: readonly Part[] = [
@@ -88,9 +76,22 @@ const RESTART: readonly Part[] = [
     },
     'part',
   ),
-  does('asks for a restart of the node', (w) => {
-    orderRestart(w, 'us');
-  }),
+  {
+    say: 'asks for a restart of the node',
+    act: (w) => {
+      if (w.down !== '') orderRestart(w, 'us');
+      else orderTryRestart(w, 'us');
+      return w.down === '' ? 'part' : 'line';
+    },
+  },
+  {
+    say: 'looks what came of it',
+    act: (w) => {
+      if (w.job === '' && isDown(w)) w.found = 'stopped';
+      return w.found === 'stopped' ? 'part' : 'line';
+    },
+  },
+  does('marks `stopped`', (w) => void (w.stopped = true)),
 ];
 
 const UNMARK: readonly Part[] = [
@@ -111,7 +112,7 @@ export const REVERT: readonly Line[] = [
     ],
   },
   {
-    text: `sh -c 'cd /opt/%i; [ -L fallback ] || exit 0; m=/run/node-updater/%i; mkdir -p $m; rm -f $m/restart $m/stopped; [ ! -e $m/down ] || case $(systemctl show -P InvocationID %i.service) in ""|"$(cat $m/down)") ;; *) rm -f $m/down;; esac; [ "$(readlink fallback)" = "$(readlink current)" ] || { a=$(systemctl show -P ActiveState %i.service) || exit 1; case $a in inactive|failed) touch $m/stopped;; *) touch $m/restart;; esac; }'`,
+    text: `sh -c 'cd /opt/%i; [ -L fallback ] || exit 0; m=/run/node-updater/%i; mkdir -p $m; rm -f $m/restart; [ ! -e $m/down ] || case $(systemctl show -P InvocationID %i.service) in ""|"$(cat $m/down)") ;; *) rm -f $m/down;; esac; [ "$(readlink fallback)" = "$(readlink current)" ] || touch $m/restart'`,
     parts: SEE,
   },
   {
@@ -119,11 +120,6 @@ export const REVERT: readonly Line[] = [
     parts: PUT_BACK,
   },
   { text: 'sync -f /opt/%i', parts: [does('flushes /opt/demo', flushHome)] },
-  {
-    text: '-rm -f /run/systemd/system/%i.service.d/zzz-node-updater.conf',
-    parts: [does('removes the drop-in of the probation', (w) => void (w.dropIn = false))],
-  },
-  { text: '-systemctl daemon-reload', parts: [does('reloads systemd', (w) => void (w.loaded = w.dropIn))] },
   {
     text: '-systemctl reset-failed %i.service',
     parts: [
@@ -133,9 +129,14 @@ export const REVERT: readonly Line[] = [
     ],
   },
   {
-    text: `sh -c 'cd /run/node-updater/%i || exit 0; [ -e down ] || [ -e restart ] || exit 0; rm -f stopped; systemctl --no-block restart %i.service || case $(systemctl show -P LoadState %i.service) in masked|not-found|bad-setting|error) ;; *) exit 1;; esac'`,
+    text: `sh -c 'cd /run/node-updater/%i || exit 0; if [ -e down ]; then how=restart; elif [ -e restart ]; then how=try-restart; else exit 0; fi; rm -f stopped; systemctl --no-block $how %i.service || case $(systemctl show -P LoadState %i.service) in masked|not-found|bad-setting|error) exit 0;; *) exit 1;; esac; [ $how = try-restart ] || exit 0; while job=$(systemctl show -P Job %i.service) && a=$(systemctl show -P ActiveState %i.service) || exit 1; [ "$a$job" = deactivating ]; do sleep 0.2; done; case $a$job in inactive|failed) touch stopped;; esac'`,
     parts: RESTART,
   },
+  {
+    text: '-rm -f /run/systemd/system/%i.service.d/zzz-node-updater.conf',
+    parts: [does('removes the drop-in of the probation', (w) => void (w.dropIn = false))],
+  },
+  { text: '-systemctl daemon-reload', parts: [does('reloads systemd', (w) => void (w.loaded = w.dropIn))] },
   { text: 'rm -f /run/node-updater/%i/restart /run/node-updater/%i/down /run/node-updater/%i/open', parts: UNMARK },
 ];
 

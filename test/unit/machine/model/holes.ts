@@ -2,8 +2,8 @@
  * What the model finds wrong in the design as it is, each with the least that has to happen to the host, and with a cure that
  * is enough. Who closes one in src/ or units/ takes it from here: its cure becomes part of the model's effects and commands.
  */
-import { ask, inOrder, markBoth, moved } from './cures.ts';
-import { REAL, withEffect, withPart, withoutEffect, type Design } from './design.ts';
+import { moved } from './cures.ts';
+import { REAL, withEffect, withoutEffect, type Design } from './design.ts';
 import { failed, type Effect } from './effect.ts';
 import type { Kind } from './environment.ts';
 import { isDown, orderTryRestart } from './node.ts';
@@ -144,21 +144,6 @@ export const HOLES: readonly Hole[] = [
     wrong: 'new runs, and current is nothing [I2]',
   },
   {
-    is: 'revert@ does what it saw when it looked, and its operator may have acted since',
-    // It asks for a restart of whatever runs, before the drop-in goes, so that what ends by itself meanwhile is started again.
-    cure: (design) =>
-      inOrder(withPart(withPart(design, 'marks what it saw', markBoth), 'asks for a restart of the node', ask)),
-    scenario: 'upgrade',
-    kinds: ['kill', 'operator and node'],
-    when: [
-      'transaction: activate: renames it over `current`',
-      '! SIGKILL of the transaction',
-      'revert@ 8: removes the mark `stopped`',
-      '! operator: systemctl stop the node',
-    ],
-    wrong: STARTED,
-  },
-  {
     is: 'revert@ goes on when the transaction could not be stopped',
     cure: (design) => ({
       ...design,
@@ -203,8 +188,8 @@ export const HOLES: readonly Hole[] = [
     when: [
       'transaction: arm: writes the drop-in of the probation',
       '! SIGKILL of the transaction',
-      'revert@ 5: looks for `down` and `restart`',
-      '! SIGKILL of revert@ in its command 6',
+      'revert@ 6: looks for `down` and `restart`',
+      '! SIGKILL of revert@ in its command 7',
     ],
     wrong: DROP_IN,
   },

@@ -1,8 +1,8 @@
 /** Holes that the model found once and that are closed now: each opened again, the checker must find it again. */
-import { withEffect } from './design.ts';
+import { withEffect, withPart } from './design.ts';
 import { failed, verdict } from './effect.ts';
 import type { Mutant } from './mutants.ts';
-import { NOTED } from './node.ts';
+import { NOTED, isDown, orderRestart } from './node.ts';
 
 const BLAMED = /in quarantine with no evidence/;
 
@@ -31,5 +31,37 @@ export const REOPENED: readonly Mutant[] = [
     scenario: 'install',
     kinds: ['host crash'],
     wrong: /left down/,
+  },
+  {
+    is: 'starts in revert@ what was up when it looked, and down since',
+    change: (design) =>
+      withPart(design, 'asks for a restart of the node', (ask) => ({
+        ...ask,
+        act: (w) => {
+          orderRestart(w, 'us');
+          return 'line';
+        },
+      })),
+    kinds: ['kill', 'operator and node'],
+    wrong: /operator stopped was started/,
+  },
+  {
+    is: 'leaves alone in revert@ what was down when it looked, and up since',
+    change: (design) =>
+      withPart(design, 'looks whether `current` was switched', (look) => ({
+        ...look,
+        act: (w) => (isDown(w) ? 'line' : look.act(w)),
+      })),
+    kinds: ['kill', 'operator and node', 'operator and node'],
+    wrong: /new runs, and current is old/,
+  },
+  {
+    is: 'ends the probation before it asks for the restart',
+    change: (design) => ({
+      ...design,
+      revert: [0, 1, 2, 3, 6, 7, 4, 5, 8].flatMap((line) => design.revert.slice(line, line + 1)),
+    }),
+    kinds: ['kill', 'node ends'],
+    wrong: /nobody stopped the node|left down/,
   },
 ];

@@ -66,7 +66,7 @@ export interface World {
   revert: 'idle' | 'queued' | 'retry' | 'running';
   line: number;
   part: number;
-  found: '' | 'stopped' | 'restart';
+  found: '' | 'stopped';
   bootUnit: 'idle' | 'queued' | 'running';
   bootPart: number;
   // what is judged by
