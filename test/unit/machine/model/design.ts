@@ -37,7 +37,7 @@ export const REAL: Design = {
   begin,
   program: { ...UPGRADING, ...ENDING, ...NOT_EXPLORED },
   revert: REVERT,
-  bootKeepsOff: (w) => w.tx === 'running',
+  bootKeepsOff: (w) => w.open,
   sweep: (w) => {
     w.litter = false;
     w.copy = '';

@@ -261,7 +261,7 @@ describe('the model', () => {
     ]);
     expect(boot?.match(/^Condition.*$/gm)).toEqual([
       'ConditionPathIsSymbolicLink=/opt/%i/fallback',
-      'ConditionPathExists=!/run/node-updater-live/%i',
+      'ConditionPathExists=!/run/node-updater/%i/open',
     ]);
   });
 });

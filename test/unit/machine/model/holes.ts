@@ -22,7 +22,6 @@ export interface Hole {
 const LOST = 'current names a version that is not there [I1]';
 const SAID = 'nobody stopped the node, and the ledger says so';
 const DROP_IN = 'left over: the drop-in [I8]';
-const OLD_LINK = 'new runs, and current is old [I2]';
 const STARTED = 'a node that its operator stopped was started';
 const BLAMED = 'a version is in quarantine with no evidence against it';
 
@@ -158,20 +157,6 @@ export const HOLES: readonly Hole[] = [
       '! SIGKILL of revert@ in its command 1',
     ],
     wrong: 'the candidate is current and nothing leads back [I5]',
-  },
-  {
-    is: 'boot@ acts long after the boot when a run of ours has died and revert@ has not looked yet',
-    // /run is empty after a boot: nothing is open then.
-    cure: (design) => ({ ...design, bootKeepsOff: (w) => w.open }),
-    scenario: 'upgrade',
-    kinds: ['kill', 'operator and node'],
-    when: [
-      'systemd: sees new come up',
-      '! SIGKILL of the transaction',
-      'revert@ 1: ends the transaction',
-      '! operator: systemctl start the node',
-    ],
-    wrong: OLD_LINK,
   },
   {
     is: 'what revert@ or settling could not remove is removed by nobody once the transaction has ended',

@@ -64,4 +64,10 @@ export const REOPENED: readonly Mutant[] = [
     kinds: ['kill', 'node ends'],
     wrong: /nobody stopped the node|left down/,
   },
+  {
+    is: 'lets boot@ act whenever no run is alive',
+    change: (design) => ({ ...design, bootKeepsOff: (w) => w.tx === 'running' }),
+    kinds: ['kill', 'operator and node'],
+    wrong: /new runs, and current is old/,
+  },
 ];
