@@ -103,7 +103,7 @@ const UNMARK: readonly Part[] = [
 /** node-updater-revert@: command by command. */
 export const REVERT: readonly Line[] = [
   {
-    text: '-systemctl stop node-updater@%i.service',
+    text: `sh -c 'systemctl stop node-updater@%i.service || case $(systemctl show -P ActiveState node-updater@%i.service) in inactive|failed) ;; *) exit 1;; esac'`,
     parts: [
       does('ends the transaction', (w) => {
         w.tx = 'idle';

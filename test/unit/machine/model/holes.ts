@@ -143,22 +143,6 @@ export const HOLES: readonly Hole[] = [
     wrong: 'new runs, and current is nothing [I2]',
   },
   {
-    is: 'revert@ goes on when the transaction could not be stopped',
-    cure: (design) => ({
-      ...design,
-      revert: design.revert.map((line, at) => (at === 0 ? { ...line, text: line.text.replace(/^-/, '') } : line)),
-    }),
-    scenario: 'upgrade',
-    kinds: ['operator and revert@', 'kill revert@'],
-    when: [
-      'transaction: arm: reads the links',
-      '! operator: systemctl start revert@',
-      'systemd: starts revert@',
-      '! SIGKILL of revert@ in its command 1',
-    ],
-    wrong: 'the candidate is current and nothing leads back [I5]',
-  },
-  {
     is: 'what revert@ or settling could not remove is removed by nobody once the transaction has ended',
     cure: (design) => ({
       ...design,

@@ -65,6 +65,15 @@ export const REOPENED: readonly Mutant[] = [
     wrong: /nobody stopped the node|left down/,
   },
   {
+    is: 'goes on in revert@ when the transaction could not be stopped',
+    change: (design) => ({
+      ...design,
+      revert: design.revert.map((line, at) => (at === 0 ? { ...line, text: `-${line.text}` } : line)),
+    }),
+    kinds: ['operator and revert@', 'kill revert@'],
+    wrong: /nothing leads back/,
+  },
+  {
     is: 'lets boot@ act whenever no run is alive',
     change: (design) => ({ ...design, bootKeepsOff: (w) => w.tx === 'running' }),
     kinds: ['kill', 'operator and node'],
