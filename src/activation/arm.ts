@@ -15,6 +15,8 @@ import { renderProbationDropIn } from './unit-file.ts';
  */
 export async function arm(from: Version | undefined, context: ActivationContext): Promise<void> {
   const { files, layout } = context;
+  // A run that died as it staged, or removed, may not have done so; what `current` is to name must outlast a power cut.
+  await files.flushDirectory(layout.versions);
   await files.makeDirectory(layout.run, 0o755);
   await files.mark(layout.openMark, '');
   if (from !== undefined) await linkFallback(from, context);

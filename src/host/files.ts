@@ -32,6 +32,7 @@ export function durableFiles(run: Run): Files {
     makeDirectory,
     removeTree,
     sweep,
+    flushDirectory: (path) => reporting('flush', path, () => syncDirectory(path)),
     syncFileSystem: (path) => syncFileSystem(run, path),
   };
 }

@@ -27,6 +27,8 @@ export interface Files {
   removeTree(path: string): Promise<void>;
   /** Removes what a death in `replace` or `switchLink` left in a directory, for the names that are `ours`. */
   sweep(directory: string, ours: (name: string) => boolean): Promise<void>;
+  /** Flushes a directory: the names in it. */
+  flushDirectory(path: string): Promise<void>;
   /** Flushes the whole file system that holds `path` (`sync -f`): cheaper than thousands of fsyncs. */
   syncFileSystem(path: string): Promise<void>;
 }

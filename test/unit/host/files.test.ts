@@ -232,6 +232,13 @@ describe('makeDirectory', () => {
   });
 });
 
+describe('flushDirectory', () => {
+  it('flushes a directory, and refuses what is none', async () => {
+    await expect(files.flushDirectory(directory)).resolves.toBeUndefined();
+    await expect(files.flushDirectory(join(directory, 'none'))).rejects.toMatchObject({ code: 'DISK_IO' });
+  });
+});
+
 describe('syncFileSystem', () => {
   it('flushes the file system with sync -f', async () => {
     await expect(files.syncFileSystem(directory)).resolves.toBeUndefined();

@@ -64,6 +64,7 @@ function recordingFiles(): Files {
     switchLink: (text, path) => (record('switchLink', path), real.switchLink(text, path)),
     remove: (path) => (record('remove', path), real.remove(path)),
     makeDirectory: (path, mode) => (record('makeDirectory', path), real.makeDirectory(path, mode)),
+    flushDirectory: (path) => (record('flushDirectory', path), real.flushDirectory(path)),
     syncFileSystem: (path) => (record('syncFileSystem', path), real.syncFileSystem(path)),
     rename: (from, to) => (calls.push('rename version'), real.rename(from, to)),
   };

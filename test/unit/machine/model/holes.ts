@@ -19,7 +19,6 @@ export interface Hole {
   readonly wrong: string;
 }
 
-const LOST = 'current names a version that is not there [I1]';
 const SAID = 'nobody stopped the node, and the ledger says so';
 const DROP_IN = 'left over: the drop-in [I8]';
 const STARTED = 'a node that its operator stopped was started';
@@ -100,18 +99,6 @@ export const HOLES: readonly Hole[] = [
     wrong: SAID,
   },
   {
-    is: 'a version that was staged by a run that died before its last flush is taken for staged',
-    cure: (design) =>
-      withEffect(design, 'stage', 'looks whether new is staged', (look) => ({
-        ...look,
-        act: (w, about) => (w.staged === '' ? look.act(w, about) : { to: design.program.stage.length - 1 }),
-      })),
-    scenario: 'half-staged',
-    kinds: ['host crash'],
-    when: ['transaction: activate: renames it over `current`', '! the host crashes and boots'],
-    wrong: LOST,
-  },
-  {
     is: 'withdrawing leaves a moment between the stop and the unlink in which the candidate can be started',
     // It is stopped once more when the link is gone.
     cure: (design) => {
@@ -172,7 +159,7 @@ export const KNOWN: Readonly<
   Record<Scenario, { readonly anything: readonly string[]; readonly kills: readonly string[] }>
 > = {
   upgrade: { anything: [], kills: [DROP_IN] },
-  'half-staged': { anything: [LOST], kills: [LOST, DROP_IN] },
+  'half-staged': { anything: [], kills: [DROP_IN] },
   install: { anything: [], kills: [DROP_IN] },
   rollback: { anything: [], kills: [DROP_IN] },
 };

@@ -1,5 +1,5 @@
 /** Holes that the model found once and that are closed now: each opened again, the checker must find it again. */
-import { withEffect, withPart } from './design.ts';
+import { withEffect, withPart, withoutEffect } from './design.ts';
 import { failed, verdict } from './effect.ts';
 import type { Mutant } from './mutants.ts';
 import { NOTED, isDown, orderRestart } from './node.ts';
@@ -63,6 +63,13 @@ export const REOPENED: readonly Mutant[] = [
     }),
     kinds: ['kill', 'node ends'],
     wrong: /nobody stopped the node|left down/,
+  },
+  {
+    is: 'takes what an earlier run has staged as it finds it',
+    change: (design) => withoutEffect(design, 'arm', 'flushes versions/'),
+    scenario: 'half-staged',
+    kinds: ['host crash'],
+    wrong: /a version that is not there/,
   },
   {
     is: 'goes on in revert@ when the transaction could not be stopped',

@@ -47,13 +47,17 @@ const supply: Pick<Program, 'fetch' | 'verify' | 'stage'> = {
       say: 'flushes versions/',
       needs: 'disk',
       act: (w) => {
-        if (w.stagedFlush === 'contents') w.stagedFlush = 'all';
+        flushVersions(w);
         w.copy = '';
         return OK;
       },
     },
   ],
 };
+
+function flushVersions(w: World): void {
+  if (w.stagedFlush === 'contents') w.stagedFlush = 'all';
+}
 
 const preflight: readonly Effect[] = [
   bus('facts', 'looks at the node', (w, { open }) => {
@@ -71,13 +75,14 @@ const preflight: readonly Effect[] = [
 ];
 
 const arm: readonly Effect[] = [
+  disk('flushDirectory versions', 'flushes versions/', flushVersions),
   disk('makeDirectory run', 'makes /run/node-updater/demo', () => undefined),
   disk('mark open', 'marks `open`', (w) => {
     w.open = true;
   }),
   {
     say: 'reads the links',
-    act: (w, { from }) => (from === '' || w.fallback === from ? { to: 5 } : is(w.current, from)),
+    act: (w, { from }) => (from === '' || w.fallback === from ? { to: 6 } : is(w.current, from)),
   },
   disk('symlink fallback', 'makes the link `fallback`', (w, { from }) => {
     linkTo(w, from);
