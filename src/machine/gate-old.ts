@@ -1,7 +1,9 @@
 import { cleanUp } from '../activation/clean.ts';
 import { exists } from '../activation/links.ts';
 import { soakNode, type Soaked } from '../activation/soak.ts';
+import { isDown } from '../activation/stop.ts';
 import { UpdaterError } from '../errors.ts';
+import type { UnitFacts } from '../host/ports.ts';
 import type { MachineContext } from './context.ts';
 import type { OpenTransaction } from './recover.ts';
 import type { Answer } from './run.ts';
@@ -18,11 +20,16 @@ export async function gateOld(open: OpenTransaction | undefined, context: Machin
   const stopped = await stoppedByOperator(open, context);
   // What revert@ leaves when it dies half-way, and what it leaves for us.
   await cleanUp(context);
-  if (stopped && (facts.activeState === 'inactive' || facts.activeState === 'failed')) return { event: 'operator' };
+  if (stopped && rests(facts)) return { event: 'operator' };
   const soaked = await soakOld(facts.service?.nRestarts ?? 0, context);
   if (soaked.kind === 'held') return { event: 'ok' };
   // Nobody was seen to stop it: it ended by itself, or could not be started.
   throw notHealthy(`${unit} is not running`, context);
+}
+
+/** Down to stay: between the halves of a restart a node is down for a moment, and has a job. */
+function rests(facts: UnitFacts): boolean {
+  return isDown(facts) && facts.job === 0;
 }
 
 /**

@@ -219,6 +219,11 @@ const STEPS: readonly { readonly state: Working; readonly of: string; readonly a
   { state: 'settle', of: 'a node that was committed', at: { ...ARMED, fallback: '', open: false } },
   { state: 'gate-old', of: 'a node that runs', at: BACK },
   { state: 'gate-old', of: 'a node that was stopped', at: { ...BACK, stopped: true, act: 'inactive', runs: '' } },
+  {
+    state: 'gate-old',
+    of: 'a node that its operator restarts',
+    at: { ...BACK, stopped: true, act: 'inactive', job: 'start' },
+  },
   { state: 'gate-old', of: 'a node that nobody stopped', at: { ...BACK, act: 'inactive', runs: '' } },
   { state: 'gate-old', of: 'a node that has exited', at: { ...BACK, act: 'auto', runs: '' } },
 ];

@@ -130,7 +130,7 @@ function versionOf(version: V): Version | undefined {
 
 const gateOld: readonly Effect[] = [
   bus('facts', 'looks at the node', (w) => {
-    w.seen = isDown(w) ? 'down' : 'up';
+    w.seen = isDown(w) && w.job === '' ? 'down' : 'up';
     w.base = w.restarts;
     return 'next';
   }),

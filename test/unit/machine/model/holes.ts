@@ -19,7 +19,6 @@ export interface Hole {
   readonly wrong: string;
 }
 
-const SAID = 'nobody stopped the node, and the ledger says so';
 const DROP_IN = 'left over: the drop-in [I8]';
 const STARTED = 'a node that its operator stopped was started';
 const BLAMED = 'a version is in quarantine with no evidence against it';
@@ -76,27 +75,6 @@ export const HOLES: readonly Hole[] = [
       '! SIGKILL of the transaction',
     ],
     wrong: STARTED,
-  },
-  {
-    is: 'settling takes a node that is between the halves of a restart for one that is stopped',
-    cure: (design) =>
-      withEffect(design, 'gate-old', 'looks at the node', (look) => ({
-        ...look,
-        act: (w, about) => {
-          const flow = look.act(w, about);
-          if (w.job !== '') w.seen = 'up';
-          return flow;
-        },
-      })),
-    scenario: 'upgrade',
-    kinds: ['host crash', 'operator and node'],
-    when: [
-      'transaction: records that it is about to activate',
-      '! the host crashes and boots',
-      'transaction: flushes the ledger',
-      '! operator: systemctl restart the node',
-    ],
-    wrong: SAID,
   },
   {
     is: 'withdrawing leaves a moment between the stop and the unlink in which the candidate can be started',

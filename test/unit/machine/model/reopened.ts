@@ -65,6 +65,20 @@ export const REOPENED: readonly Mutant[] = [
     wrong: /nobody stopped the node|left down/,
   },
   {
+    is: 'takes a node that is between the halves of a restart for one that is stopped',
+    change: (design) =>
+      withEffect(design, 'gate-old', 'looks at the node', (look) => ({
+        ...look,
+        act: (w, about) => {
+          const flow = look.act(w, about);
+          if (isDown(w)) w.seen = 'down';
+          return flow;
+        },
+      })),
+    kinds: ['host crash', 'operator and node'],
+    wrong: /nobody stopped the node/,
+  },
+  {
     is: 'takes what an earlier run has staged as it finds it',
     change: (design) => withoutEffect(design, 'arm', 'flushes versions/'),
     scenario: 'half-staged',
