@@ -8,6 +8,8 @@ export async function withdraw(context: ActivationContext): Promise<void> {
   const { bus, files, heartbeat, layout, settings, unit } = context;
   await heartbeat.during(bus.stop(unit, STOP_LIMIT));
   await files.remove(layout.current);
+  // Somebody may have started it in between; now there is no program to start.
+  await heartbeat.during(bus.stop(unit, STOP_LIMIT));
   if (settings.unit !== undefined && (await bus.facts(unit)).unitFileState === 'enabled') await bus.disable([unit]);
   await cleanUp(context);
   await bus.resetFailed(unit);

@@ -94,21 +94,27 @@ function cleanUp(at: number): readonly Effect[] {
   ];
 }
 
-const withdraw: readonly Effect[] = [
+const stopping: readonly Effect[] = [
   bus('stop', 'asks for a stop', (w) => {
     orderStop(w, 'us');
     w.wait = w.job === '' ? 'done' : 'pending';
     return 'next';
   }),
   { ...waits, say: 'learns that the node is down' },
+];
+
+const withdraw: readonly Effect[] = [
+  ...stopping,
   disk('remove current', 'unlinks `current`', (w) => {
     w.wait = '';
     if (w.current !== '') change(w, 'C');
   }),
   flush,
+  ...stopping,
   enabling('disables what it has enabled', false),
-  ...cleanUp(5),
+  ...cleanUp(7),
   bus('resetFailed', 'forgets that the node failed', (w) => {
+    w.wait = '';
     if (w.act === 'failed') w.act = 'inactive';
     return OK;
   }),

@@ -2,9 +2,8 @@
  * What the model finds wrong in the design as it is, each with the least that has to happen to the host, and with a cure that
  * is enough. Who closes one in src/ or units/ takes it from here: its cure becomes part of the model's effects and commands.
  */
-import { moved } from './cures.ts';
 import { REAL, withEffect, withoutEffect, type Design } from './design.ts';
-import { failed, type Effect } from './effect.ts';
+import { failed } from './effect.ts';
 import type { Kind } from './environment.ts';
 import { isDown, orderTryRestart } from './node.ts';
 import type { Scenario } from './world.ts';
@@ -75,37 +74,6 @@ export const HOLES: readonly Hole[] = [
       '! SIGKILL of the transaction',
     ],
     wrong: STARTED,
-  },
-  {
-    is: 'withdrawing leaves a moment between the stop and the unlink in which the candidate can be started',
-    // It is stopped once more when the link is gone.
-    cure: (design) => {
-      const [stop, learn, unlink, flush, ...rest] = design.program.withdraw as readonly [
-        Effect,
-        Effect,
-        Effect,
-        Effect,
-      ];
-      const again: readonly Effect[] = [
-        stop,
-        learn,
-        unlink,
-        flush,
-        stop,
-        learn,
-        ...rest.map((effect) => moved(effect, 2)),
-      ];
-      return { ...design, program: { ...design.program, withdraw: again } };
-    },
-    scenario: 'install',
-    kinds: ['host crash', 'operator and node'],
-    when: [
-      'transaction: activate: renames it over `current`',
-      '! the host crashes and boots',
-      'transaction: withdraw: learns that the node is down',
-      '! operator: systemctl start the node',
-    ],
-    wrong: 'new runs, and current is nothing [I2]',
   },
   {
     is: 'what revert@ or settling could not remove is removed by nobody once the transaction has ended',

@@ -79,6 +79,21 @@ export const REOPENED: readonly Mutant[] = [
     wrong: /nobody stopped the node/,
   },
   {
+    is: 'stops a node that it withdraws only before it takes its program away',
+    change: ({ program, ...design }) => ({
+      ...design,
+      program: {
+        ...program,
+        withdraw: program.withdraw.map((effect, at) =>
+          at === 4 || at === 5 ? { say: 'does not stop it again', act: () => 'next' } : effect,
+        ),
+      },
+    }),
+    scenario: 'install',
+    kinds: ['host crash', 'operator and node'],
+    wrong: /new runs, and current is nothing/,
+  },
+  {
     is: 'takes what an earlier run has staged as it finds it',
     change: (design) => withoutEffect(design, 'arm', 'flushes versions/'),
     scenario: 'half-staged',
