@@ -46,6 +46,8 @@ export interface NodeLayout {
    * InvocationID that is being replaced: once the unit has another one it is no longer down by our doing.
    */
   readonly downMark: string;
+  /** revert@ is to restart what ran the candidate. */
+  readonly restartMark: string;
   /** revert@ found the node stopped by its operator, and left it so. */
   readonly stoppedMark: string;
   /** Why a transaction was left whose ledger could not be written. */
@@ -119,6 +121,7 @@ function nodeLayout(root: string, name: NodeName): NodeLayout {
     backupReport: `${run}/backup-report.jsonl`,
     openMark: `${run}/open`,
     downMark: `${run}/down`,
+    restartMark: `${run}/restart`,
     stoppedMark: `${run}/stopped`,
     causeMark: `${run}/cause`,
     lock: `${root}/run/node-updater/${name}.lock`,

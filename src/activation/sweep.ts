@@ -6,7 +6,9 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { errnoOf } from '../errors.ts';
+import { cleanUp } from './clean.ts';
 import type { ActivationContext } from './context.ts';
+import { exists } from './links.ts';
 import { removeLeftovers } from './stage.ts';
 
 export async function sweepLeftovers(context: ActivationContext): Promise<void> {
@@ -24,6 +26,29 @@ export async function sweepLeftovers(context: ActivationContext): Promise<void> 
     if (swept.status === 'fulfilled') continue;
     log.warn(`Leftovers of an earlier run stay until the next one: ${String(swept.reason)}`);
   }
+}
+
+/**
+ * What neither the fallback nor the transaction could remove when nothing is open: a mark would decide about the next
+ * transaction, and the drop-in would keep a committed version on probation. A failure is only told.
+ */
+export async function sweepProbation(context: ActivationContext): Promise<void> {
+  const { files, layout, log } = context;
+  try {
+    // With it there, the fallback is not done.
+    if ((await exists(layout.fallback)) || !(await isLeft(context))) return;
+    await files.remove(layout.restartMark);
+    await cleanUp(context);
+  } catch (error) {
+    log.warn(`What is left of a probation stays until the next run: ${String(error)}`);
+  }
+}
+
+async function isLeft({ bus, layout, unit }: ActivationContext): Promise<boolean> {
+  const marks = [layout.openMark, layout.downMark, layout.stoppedMark, layout.restartMark, layout.probation];
+  for (const path of marks) if (await exists(path)) return true;
+  // Removed, and not yet forgotten by systemd.
+  return (await bus.facts(unit)).dropInPaths.includes(layout.probation);
 }
 
 async function emptyIncoming({ files, layout }: ActivationContext): Promise<void> {

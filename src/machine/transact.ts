@@ -3,7 +3,7 @@
  * settles: that is the run that the fallback starts after it has put a version back.
  */
 import { exists } from '../activation/links.ts';
-import { sweepLeftovers } from '../activation/sweep.ts';
+import { sweepLeftovers, sweepProbation } from '../activation/sweep.ts';
 import { CODES, EXIT, type ExitCode } from '../errors.ts';
 import type { Request } from '../orders.ts';
 import { describeStep } from './announce.ts';
@@ -30,6 +30,7 @@ export async function transact(
   try {
     await sweepLeftovers(context);
     const open = findOpen(ledger.records);
+    if (open === undefined) await sweepProbation(context);
     const settled = open === undefined ? undefined : await settleOpen(open, request, ledger, context);
     if (settled === 'yield') return EXIT.rolledBack;
     if (request === undefined) return settled?.exit ?? EXIT.done;

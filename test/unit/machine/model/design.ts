@@ -38,9 +38,10 @@ export const REAL: Design = {
   program: { ...UPGRADING, ...ENDING, ...NOT_EXPLORED },
   revert: REVERT,
   bootKeepsOff: (w) => w.open,
-  sweep: (w) => {
-    w.litter = false;
-    w.copy = '';
+  sweep: (w, transaction) => {
+    Object.assign(w, { litter: false, copy: '' });
+    if (transaction === 'open' || w.fallback !== '') return;
+    Object.assign(w, { open: false, down: '', stopped: false, restart: false, dropIn: false, loaded: false });
   },
   deadMan: 'set',
   writes: (entry) => entry,

@@ -18,7 +18,6 @@ export interface Hole {
   readonly wrong: string;
 }
 
-const DROP_IN = 'left over: the drop-in [I8]';
 const STARTED = 'a node that its operator stopped was started';
 const BLAMED = 'a version is in quarantine with no evidence against it';
 
@@ -75,26 +74,6 @@ export const HOLES: readonly Hole[] = [
     ],
     wrong: STARTED,
   },
-  {
-    is: 'what revert@ or settling could not remove is removed by nobody once the transaction has ended',
-    cure: (design) => ({
-      ...design,
-      sweep: (w, transaction) => {
-        design.sweep(w, transaction);
-        if (transaction === 'open' || w.fallback !== '') return;
-        Object.assign(w, { open: false, down: '', stopped: false, restart: false, dropIn: false, loaded: false });
-      },
-    }),
-    scenario: 'upgrade',
-    kinds: ['kill', 'kill revert@'],
-    when: [
-      'transaction: arm: writes the drop-in of the probation',
-      '! SIGKILL of the transaction',
-      'revert@ 6: looks for `down` and `restart`',
-      '! SIGKILL of revert@ in its command 7',
-    ],
-    wrong: DROP_IN,
-  },
 ];
 
 /**
@@ -104,10 +83,10 @@ export const HOLES: readonly Hole[] = [
 export const KNOWN: Readonly<
   Record<Scenario, { readonly anything: readonly string[]; readonly kills: readonly string[] }>
 > = {
-  upgrade: { anything: [], kills: [DROP_IN] },
-  'half-staged': { anything: [], kills: [DROP_IN] },
-  install: { anything: [], kills: [DROP_IN] },
-  rollback: { anything: [], kills: [DROP_IN] },
+  upgrade: { anything: [], kills: [] },
+  'half-staged': { anything: [], kills: [] },
+  install: { anything: [], kills: [] },
+  rollback: { anything: [], kills: [] },
 };
 
 /** Nothing is wrong with it: what is found in a mutant of it is the mutant's. */

@@ -1,5 +1,5 @@
 /** Designs that are wrong in one place each: what the checker is for, it must find in them. */
-import { REAL, withEffect, withPart, withRows, withoutEffect, type Design } from './design.ts';
+import { withEffect, withPart, withRows, withoutEffect, type Design } from './design.ts';
 import { OK, type Effect, type Program } from './effect.ts';
 import type { Kind } from './environment.ts';
 import { orderRestart } from './node.ts';
@@ -126,7 +126,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     is: 'leaves the mark `open` behind',
     change: (design) =>
-      withPart({ ...withoutEffect(design, 'clean', OPEN), sweep: REAL.sweep }, OPEN, (part) => ({
+      withPart({ ...withoutEffect(design, 'clean', OPEN), sweep: () => undefined }, OPEN, (part) => ({
         ...part,
         act: () => 'line',
       })),

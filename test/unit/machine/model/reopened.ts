@@ -94,6 +94,12 @@ export const REOPENED: readonly Mutant[] = [
     wrong: /new runs, and current is nothing/,
   },
   {
+    is: 'leaves what it could not remove of a probation that is over',
+    change: (design) => ({ ...design, sweep: () => undefined }),
+    kinds: ['kill', 'kill revert@'],
+    wrong: /left over: the drop-in/,
+  },
+  {
     is: 'takes what an earlier run has staged as it finds it',
     change: (design) => withoutEffect(design, 'arm', 'flushes versions/'),
     scenario: 'half-staged',
