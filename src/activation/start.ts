@@ -1,7 +1,8 @@
 import { UpdaterError } from '../errors.ts';
 import type { JobResult, UnitFacts } from '../host/ports.ts';
 import type { ActivationContext } from './context.ts';
-import { gateError, judgeUnit, type Verdict } from './gate.ts';
+import { gateError, judgeUnit, stopLimit, type Verdict } from './gate.ts';
+import { isDown } from './stop.ts';
 
 export interface Started {
   /** CLOCK_MONOTONIC in microseconds just before the job: a process that started earlier is not the candidate. */
@@ -21,20 +22,26 @@ export type Before = 'running' | 'down';
 const QUIET_BEFORE = 300;
 const QUIET_AFTER = 1_000;
 
+/** Between two looks at a node that is on its way, in milliseconds. */
+const LOOK = 100;
+
 /**
- * One restart of the node, which now means the candidate; the mark says meanwhile that it is down by our doing; it
- * holds until the unit has another invocation than the one that the mark names. Waits until the unit is up, at most for
- * `start_timeout`. Throws what the gate would say of a unit that does not come up.
+ * One restart of the node, which now means the candidate. For one that is down the mark says meanwhile that this is our
+ * doing; it holds until the unit has another invocation than the one that the mark names. One that runs needs no mark:
+ * systemd carries the restart out whole, and what its operator stops is not ours to start. Waits until the unit is up, at
+ * most for `start_timeout`. Throws what the gate would say of a unit that does not come up.
  */
 export async function startNode(before: Before, context: ActivationContext): Promise<Started> {
   const { bus, clock, files, layout, unit } = context;
   if (before === 'running') await clock.wait(QUIET_BEFORE);
-  await files.mark(layout.downMark, (await bus.facts(unit)).invocationId);
+  else await files.mark(layout.downMark, (await bus.facts(unit)).invocationId);
   const startedAfter = clock.monotonic();
   const job = await restart(before, startedAfter, context);
   if (job === 'done') await clock.wait(QUIET_AFTER);
-  const facts = await bus.facts(unit);
-  const verdict = judgeUnit(facts, { startedAfter, restarts: 0 });
+  const facts = await settled(job, context);
+  // On probation what exits is restarted: one that is down was stopped by somebody, whatever exited before.
+  const restarts = isDown(facts) ? (facts.service?.nRestarts ?? 0) : 0;
+  const verdict = judgeUnit(facts, { startedAfter, restarts });
   if (verdict.kind === 'failed' || (job !== 'done' && job !== 'canceled')) throw notUp(job, facts, verdict, context);
   await files.remove(layout.downMark);
   return { startedAfter, operatorStopped: verdict.kind === 'operator' };
@@ -42,7 +49,7 @@ export async function startNode(before: Before, context: ActivationContext): Pro
 
 /**
  * A node that runs gets TryRestartUnit: should its operator stop it at this very moment, it stays stopped. Systemd takes
- * that for nothing to do also while the old version is just ending by itself; then it is asked again, for certain.
+ * that for nothing to do also while the old version is just ending by itself; then it is asked again.
  * Never StartUnit: on a version that somebody has started meanwhile it would do nothing, and the gate would judge the
  * wrong one.
  */
@@ -54,11 +61,25 @@ async function restart(before: Before, startedAfter: bigint, context: Activation
     return heartbeat.during(bus.restart(unit, timeout));
   }
   const job = await heartbeat.during(bus.tryRestart(unit, timeout));
-  const { activeState, job: pending, service } = await bus.facts(unit);
-  const up = activeState !== 'inactive' && activeState !== 'failed';
-  const older = (service?.execMainStartMonotonic ?? 0n) < startedAfter;
-  if (job !== 'done' || pending !== 0 || !up || !(older || (service?.nRestarts ?? 0) > 0)) return job;
-  return heartbeat.during(bus.restart(unit, timeout));
+  const facts = await settled(job, context);
+  const older = (facts.service?.execMainStartMonotonic ?? 0n) < startedAfter;
+  const missed = older || (facts.service?.nRestarts ?? 0) > 0;
+  if (job !== 'done' || facts.job !== 0 || isDown(facts) || !missed) return job;
+  return heartbeat.during(bus.tryRestart(unit, timeout));
+}
+
+/** The unit when nobody's job is under way and it is not on its way down, or when that has taken too long. */
+async function settled(job: JobResult, context: ActivationContext): Promise<UnitFacts> {
+  const { bus, clock, heartbeat, settings, unit } = context;
+  const began = clock.monotonic();
+  for (;;) {
+    const facts = await bus.facts(unit);
+    const passing = facts.activeState === 'deactivating' || facts.job !== 0;
+    if (!passing || (job !== 'done' && job !== 'canceled')) return facts;
+    if (clock.monotonic() - began > stopLimit(facts) + BigInt(settings.gate.startTimeout) * 1000n) return facts;
+    heartbeat.beat();
+    await clock.wait(LOOK);
+  }
 }
 
 function notUp(job: JobResult, facts: UnitFacts, verdict: Verdict, context: ActivationContext): UpdaterError {

@@ -26,11 +26,6 @@ export interface Wrongdoing {
   readonly trace: readonly string[];
 }
 
-/** What happens in a trace, each with the step before it. */
-export function momentsOf(trace: readonly string[]): string[] {
-  return trace.filter((step, at) => step.startsWith('!') || trace[at + 1]?.startsWith('!') === true);
-}
-
 export interface Explored {
   readonly states: number;
   readonly moves: number;

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Design } from './design.ts';
+import { REAL, type Design } from './design.ts';
 import { explore } from './explore.ts';
-import { CURED } from './holes.ts';
 import { MUTANTS, type Mutant } from './mutants.ts';
 import { REOPENED } from './reopened.ts';
 
@@ -13,10 +12,10 @@ function wrongs({ kinds, scenario = 'upgrade' }: Mutant, design: Design): string
 
 describe('the checker', () => {
   it.each(ALL)('catches a design that $is', (mutant) => {
-    expect(wrongs(mutant, mutant.change(CURED))).toMatch(mutant.wrong);
+    expect(wrongs(mutant, mutant.change(REAL))).toMatch(mutant.wrong);
   });
 
   it.each(ALL)('finds nothing where only that is right again: $is', (mutant) => {
-    expect(wrongs(mutant, CURED)).toBe('');
+    expect(wrongs(mutant, REAL)).toBe('');
   });
 });

@@ -7,7 +7,7 @@ import type { Scenario } from './world.ts';
 
 export interface Mutant {
   readonly is: string;
-  /** Of the design with every hole closed. */
+  /** Of the design as it is. */
   readonly change: (design: Design) => Design;
   /** The least that has to happen to the host for it to show. */
   readonly kinds: readonly Kind[];
@@ -187,8 +187,8 @@ function lookingLast([look, ...rest]: readonly Effect[]): readonly Effect[] {
   return [...rest.slice(0, -1), ...flush, ...(look === undefined ? [] : [look]), done];
 }
 
-/** The start with a mark that holds until it is removed. */
-function marking([read, open, , ...rest]: readonly Effect[]): readonly Effect[] {
+/** The start with a mark, of whatever node, that holds until it is removed. */
+function marking([, read, open, , ...rest]: readonly Effect[]): readonly Effect[] {
   const mark: Effect = {
     say: 'writes the mark `down`',
     act: (w) => {
@@ -196,5 +196,6 @@ function marking([read, open, , ...rest]: readonly Effect[]): readonly Effect[] 
       return 'next';
     },
   };
-  return [...(read === undefined || open === undefined ? [] : [read, open]), mark, ...rest];
+  const always: Effect = { say: 'marks', act: () => 'next' };
+  return [always, ...(read === undefined || open === undefined ? [] : [read, open]), mark, ...rest];
 }

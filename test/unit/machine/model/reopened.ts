@@ -100,6 +100,26 @@ export const REOPENED: readonly Mutant[] = [
     wrong: /left over: the drop-in/,
   },
   {
+    is: 'counts exits of the version before against the candidate when its operator stops the node',
+    change: (design) =>
+      withEffect(design, 'start', 'judges the start', (judge) => ({
+        ...judge,
+        act: (w, about) => {
+          const judged = verdict(w, NOTED);
+          return judged.kind === 'failed' && w.wait === 'done' ? failed(judged.code) : judge.act(w, about);
+        },
+      })),
+    kinds: ['node ends', 'operator and node'],
+    wrong: BLAMED,
+  },
+  {
+    is: 'marks a node that runs as down by our doing',
+    change: (design) =>
+      withEffect(design, 'start', 'knows whether the node is down', (know) => ({ ...know, act: () => 'next' })),
+    kinds: ['operator and node', 'kill'],
+    wrong: /operator stopped was started/,
+  },
+  {
     is: 'takes what an earlier run has staged as it finds it',
     change: (design) => withoutEffect(design, 'arm', 'flushes versions/'),
     scenario: 'half-staged',

@@ -8,6 +8,7 @@ import {
   failed,
   flush,
   is,
+  mayTakeLong,
   verdict,
   waits,
   type Effect,
@@ -115,13 +116,25 @@ const activate: readonly Effect[] = [
   { ...flush, act: (w) => (flushHome(w), OK) },
 ];
 
-function restarts(w: World): Flow {
-  orderRestart(w, 'us');
-  w.wait = 'pending';
-  return { to: 10 };
+/** Somebody's job is under way, or the node is on its way down; only what was not lost sight of is waited for. */
+function isPassing(w: World): boolean {
+  return (w.wait === 'done' || w.wait === 'canceled') && (w.act === 'deactivating' || w.job !== '');
+}
+
+function settled(effect: Effect): Effect {
+  return {
+    ...effect,
+    act: (w, about) => (isPassing(w) ? 'blocked' : effect.act(w, about)),
+    late: (w, about) => (isPassing(w) && mayTakeLong(w, about) ? effect.act(w, about) : 'blocked'),
+  };
+}
+
+function asks(w: World): void {
+  w.wait = orderTryRestart(w, 'us') === 'nothing' ? 'done' : 'pending';
 }
 
 const start: readonly Effect[] = [
+  { say: 'knows whether the node is down', act: (w) => (w.before === 'down' ? 'next' : { to: 4 }) },
   bus('facts', 'reads which invocation it replaces', (w) => {
     w.seen = 'same';
     return 'next';
@@ -141,19 +154,21 @@ const start: readonly Effect[] = [
     say: 'notes the clock',
     act: (w) => {
       w.fresh = false;
-      return w.before === 'down' ? { to: 8 } : 'next';
+      return w.before === 'down' ? { to: 9 } : 'next';
     },
   },
-  bus('tryRestart', 'asks for one restart', (w) => {
-    w.wait = orderTryRestart(w, 'us') === 'nothing' ? 'done' : 'pending';
-    return 'next';
-  }),
+  bus('tryRestart', 'asks for one restart', after(asks)),
   waits,
-  bus('facts', 'looks whether it was restarted', (w) => {
-    const again = w.wait === 'done' && w.job === '' && !isDown(w) && (!w.fresh || w.restarts > 0);
-    return again ? 'next' : { to: 11 };
+  settled(
+    bus('facts', 'looks whether it was restarted', (w) => {
+      const again = w.wait === 'done' && w.job === '' && !isDown(w) && (!w.fresh || w.restarts > 0);
+      return again ? 'next' : { to: 12 };
+    }),
+  ),
+  bus('tryRestart', 'asks for one restart again', (w) => {
+    asks(w);
+    return { to: 11 };
   }),
-  bus('restart', 'asks for a restart for certain', (w) => restarts(w)),
   bus('resetFailed', 'forgets that the node failed', (w) => {
     if (w.act === 'failed') w.act = 'inactive';
     return 'next';
@@ -161,10 +176,12 @@ const start: readonly Effect[] = [
   bus('restart', 'asks for a start', (w) => {
     // Who installs a node, or rolls back one that has failed, wants it to run.
     w.wish = 'run';
-    return restarts(w);
+    orderRestart(w, 'us');
+    w.wait = 'pending';
+    return 'next';
   }),
   waits,
-  bus('facts', 'judges the start', judgeStart),
+  settled(bus('facts', 'judges the start', judgeStart)),
   disk('remove down', 'removes the mark `down`', (w) => {
     w.down = '';
   }),
@@ -175,7 +192,7 @@ const start: readonly Effect[] = [
 ];
 
 function judgeStart(w: World): Flow {
-  const judged = verdict(w, NOTED);
+  const judged = verdict(w, NOTED, isDown(w) ? w.restarts : 0);
   const job = w.wait;
   w.wait = '';
   if (job === 'no-answer') return failed('GATE_NOT_READY');
