@@ -60,7 +60,12 @@ async function begin(draw: () => number): Promise<void> {
   const { current } = await lab.facts();
   const target = current === '1.0.0' ? pick(CANDIDATES, draw).version : '1.0.0';
   const force = ['--force', 'downgrade', '--force', 'quarantine', '--force', 'rollout'];
+  const before = await openedSoFar();
   await lab.updater('upgrade', '--to', target, ...force, '--no-wait');
+  // On a busy machine it takes longer to begin than to do everything else.
+  const opened = `[ "$(grep -c '"kind":"opened"' /var/lib/node-updater/demo/ledger.jsonl)" -gt ${before} ]`;
+  const over = '[ "$(systemctl show -P ActiveState node-updater@demo.service)" != activating ]';
+  await lab.host.waitFor(`${opened} || ${over}`);
 }
 
 /** Waits until systemd has nothing more to do for the node, and settles what the interference left. */

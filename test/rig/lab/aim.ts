@@ -6,7 +6,7 @@ const COMMANDS = ['systemctl', 'mkdir', 'touch', 'mv', 'sync', 'rm'];
 
 /**
  * Stands before the real program in systemd's search path. Where it runs for revert@ and its turn has come, everything
- * of the unit is killed instead.
+ * of the unit is killed instead, or somebody else types something first.
  */
 const wrapper = `#!/bin/sh
 real=/usr/bin/\${0##*/}
@@ -17,14 +17,17 @@ aim=$(cat /srv/aim)
 [ "$n" = "$aim" ] || [ "\${0##*/} $*" = "$aim" ] || exec $real "$@"
 rm /srv/aim
 echo "\${0##*/} $*" >/srv/hit
-/usr/bin/systemctl kill --signal=KILL node-updater-revert@demo.service
-exec sleep 60
+[ -e /srv/act ] || { /usr/bin/systemctl kill --signal=KILL node-updater-revert@demo.service; exec sleep 60; }
+. /srv/act
+exec $real "$@"
 `;
 
 export interface RevertAim {
   /** The next run of revert@ dies just before this command, or its nth, counted from 1; those of its shells are included. */
   at(command: number | string): Promise<void>;
-  /** The command that it died before; empty when it made fewer. */
+  /** The next run of revert@ goes on only when somebody has typed this, just before this command of it. */
+  typedBefore(command: string, script: string): Promise<void>;
+  /** The command that it was hit before; empty when it made fewer. */
   hit(): Promise<string>;
   /** How many commands the last run made, up to the one that it died before. */
   count(): Promise<number>;
@@ -41,10 +44,15 @@ export async function aimAtRevert(host: Container): Promise<RevertAim> {
     await host.sh('systemctl daemon-reload');
   };
   await retryAfter('100ms');
+  const at = async (command: number | string): Promise<void> => {
+    await host.sh(`rm -f /srv/hit /srv/act; echo 0 >/srv/count; echo '${command}' >/srv/aim`);
+  };
   return {
     retryAfter,
-    async at(command) {
-      await host.sh(`rm -f /srv/hit; echo 0 >/srv/count; echo '${command}' >/srv/aim`);
+    at,
+    async typedBefore(command, script) {
+      await at(command);
+      await host.push(Buffer.from(`${script}\n`), '/srv/act');
     },
     count: async () => Number(await host.sh('cat /srv/count')),
     hit: () => host.sh('cat /srv/hit 2>/dev/null || true'),
