@@ -26,15 +26,13 @@ const QUIET_AFTER = 1_000;
 const LOOK = 100;
 
 /**
- * One restart of the node, which now means the candidate. For one that is down the mark says meanwhile that this is our
- * doing; it holds until the unit has another invocation than the one that the mark names. One that runs needs no mark:
- * systemd carries the restart out whole, and what its operator stops is not ours to start. Waits until the unit is up, at
- * most for `start_timeout`. Throws what the gate would say of a unit that does not come up.
+ * One restart of the node, which now means the candidate. It makes no mark: systemd carries a restart out whole, and what
+ * its operator stops is not ours to start. What was stopped for this has its mark from there, until it is up. Waits until
+ * the unit is up, at most for `start_timeout`. Throws what the gate would say of a unit that does not come up.
  */
 export async function startNode(before: Before, context: ActivationContext): Promise<Started> {
-  const { bus, clock, files, layout, unit } = context;
+  const { clock, files, layout } = context;
   if (before === 'running') await clock.wait(QUIET_BEFORE);
-  else await files.mark(layout.downMark, (await bus.facts(unit)).invocationId);
   const startedAfter = clock.monotonic();
   const job = await restart(before, startedAfter, context);
   if (job === 'done') await clock.wait(QUIET_AFTER);

@@ -3,14 +3,15 @@ import { cleanUp } from './clean.ts';
 
 const STOP_LIMIT = 300_000;
 
-/** Undoes a first installation that was not committed: stops the unit, removes `current`, disables what we have enabled. Idempotent. */
+/** Undoes a first installation that was not committed: disables what we have enabled, stops the unit, removes `current`. Idempotent. */
 export async function withdraw(context: ActivationContext): Promise<void> {
   const { bus, files, heartbeat, layout, settings, unit } = context;
+  // First: a boot would start what is half withdrawn.
+  if (settings.unit !== undefined && (await bus.facts(unit)).unitFileState === 'enabled') await bus.disable([unit]);
   await heartbeat.during(bus.stop(unit, STOP_LIMIT));
   await files.remove(layout.current);
   // Somebody may have started it in between; now there is no program to start.
   await heartbeat.during(bus.stop(unit, STOP_LIMIT));
-  if (settings.unit !== undefined && (await bus.facts(unit)).unitFileState === 'enabled') await bus.disable([unit]);
   await cleanUp(context);
   await bus.resetFailed(unit);
 }

@@ -104,6 +104,7 @@ const stopping: readonly Effect[] = [
 ];
 
 const withdraw: readonly Effect[] = [
+  enabling('disables what it has enabled', false),
   ...stopping,
   disk('remove current', 'unlinks `current`', (w) => {
     w.wait = '';
@@ -111,7 +112,6 @@ const withdraw: readonly Effect[] = [
   }),
   flush,
   ...stopping,
-  enabling('disables what it has enabled', false),
   ...cleanUp(7),
   bus('resetFailed', 'forgets that the node failed', (w) => {
     w.wait = '';

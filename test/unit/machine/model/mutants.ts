@@ -59,14 +59,10 @@ export const MUTANTS: readonly Mutant[] = [
   {
     is: 'marks the node as down by our doing and does not say which invocation',
     change: (design) =>
-      withPart(
-        withSteps(design, { start: marking(design.program.start) }),
-        'looks whether `down` still holds',
-        (part) => ({
-          ...part,
-          act: () => 'part',
-        }),
-      ),
+      withPart(withEffect(design, 'start', 'notes the clock', marking), 'looks whether `down` still holds', (part) => ({
+        ...part,
+        act: () => 'part',
+      })),
     kinds: ['operator and node', 'kill'],
     wrong: /operator stopped was started/,
   },
@@ -187,15 +183,7 @@ function lookingLast([look, ...rest]: readonly Effect[]): readonly Effect[] {
   return [...rest.slice(0, -1), ...flush, ...(look === undefined ? [] : [look]), done];
 }
 
-/** The start with a mark, of whatever node, that holds until it is removed. */
-function marking([, read, open, , ...rest]: readonly Effect[]): readonly Effect[] {
-  const mark: Effect = {
-    say: 'writes the mark `down`',
-    act: (w) => {
-      w.down = 'same';
-      return 'next';
-    },
-  };
-  const always: Effect = { say: 'marks', act: () => 'next' };
-  return [always, ...(read === undefined || open === undefined ? [] : [read, open]), mark, ...rest];
+/** A mark that the node is down by our doing. */
+export function marking(effect: Effect): Effect {
+  return { ...effect, act: (w, about) => effect.act(Object.assign(w, { down: 'same' }), about) };
 }

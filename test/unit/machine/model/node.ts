@@ -143,7 +143,6 @@ function spawn(w: World): string {
   w.fresh = true;
   w.result = 'success';
   if (w.down === 'same') w.down = 'stale';
-  if (w.seen === 'same') w.seen = 'stale';
   return `starts ${w.runs}`;
 }
 

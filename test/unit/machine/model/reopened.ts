@@ -1,7 +1,7 @@
 /** Holes that the model found once and that are closed now: each opened again, the checker must find it again. */
 import { withEffect, withPart, withoutEffect } from './design.ts';
 import { failed, verdict } from './effect.ts';
-import type { Mutant } from './mutants.ts';
+import { marking, type Mutant } from './mutants.ts';
 import { NOTED, isDown, orderRestart } from './node.ts';
 
 const BLAMED = /in quarantine with no evidence/;
@@ -85,7 +85,7 @@ export const REOPENED: readonly Mutant[] = [
       program: {
         ...program,
         withdraw: program.withdraw.map((effect, at) =>
-          at === 4 || at === 5 ? { say: 'does not stop it again', act: () => 'next' } : effect,
+          at === 5 || at === 6 ? { say: 'does not stop it again', act: () => 'next' } : effect,
         ),
       },
     }),
@@ -114,8 +114,7 @@ export const REOPENED: readonly Mutant[] = [
   },
   {
     is: 'marks a node that runs as down by our doing',
-    change: (design) =>
-      withEffect(design, 'start', 'knows whether the node is down', (know) => ({ ...know, act: () => 'next' })),
+    change: (design) => withEffect(design, 'start', 'notes the clock', marking),
     kinds: ['operator and node', 'kill'],
     wrong: /operator stopped was started/,
   },

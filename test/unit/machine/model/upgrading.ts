@@ -134,27 +134,11 @@ function asks(w: World): void {
 }
 
 const start: readonly Effect[] = [
-  { say: 'knows whether the node is down', act: (w) => (w.before === 'down' ? 'next' : { to: 4 }) },
-  bus('facts', 'reads which invocation it replaces', (w) => {
-    w.seen = 'same';
-    return 'next';
-  }),
-  disk('mark down', 'opens the mark `down`', (w) => {
-    w.down = 'stale';
-  }),
-  {
-    say: 'writes the mark `down`',
-    needs: 'disk',
-    act: after((w) => {
-      w.down = w.seen === 'same' ? 'same' : 'stale';
-      w.seen = '';
-    }),
-  },
   {
     say: 'notes the clock',
     act: (w) => {
       w.fresh = false;
-      return w.before === 'down' ? { to: 9 } : 'next';
+      return w.before === 'down' ? { to: 5 } : 'next';
     },
   },
   bus('tryRestart', 'asks for one restart', after(asks)),
@@ -162,12 +146,12 @@ const start: readonly Effect[] = [
   settled(
     bus('facts', 'looks whether it was restarted', (w) => {
       const again = w.wait === 'done' && w.job === '' && !isDown(w) && (!w.fresh || w.restarts > 0);
-      return again ? 'next' : { to: 12 };
+      return again ? 'next' : { to: 8 };
     }),
   ),
   bus('tryRestart', 'asks for one restart again', (w) => {
     asks(w);
-    return { to: 11 };
+    return { to: 7 };
   }),
   bus('resetFailed', 'forgets that the node failed', (w) => {
     if (w.act === 'failed') w.act = 'inactive';

@@ -60,7 +60,7 @@ export interface World {
   asked: '' | 'upgrade' | 'rollback';
   before: 'running' | 'down';
   wait: '' | 'pending' | 'done' | 'canceled' | 'failed' | 'no-answer';
-  seen: '' | 'same' | 'stale' | 'operator' | 'down' | 'up';
+  seen: '' | 'operator' | 'down' | 'up';
   base: number;
   // node-updater-revert@: its unit, the line and the command in it; node-updater-boot@ likewise
   revert: 'idle' | 'queued' | 'retry' | 'running';
