@@ -151,7 +151,7 @@ interface Seen {
 }
 
 const OF_THE_TRANSACTION = [
-  ...['/etc/systemd/system', '/opt', '/run/node-updater', '/run/node-updater-live/demo', '/run/systemd/system'],
+  ...['/etc/systemd/system', '/opt', '/run/node-updater', '/run/systemd/system'],
   ...['/tmp', '/var/lib/node-updater', '/var/tmp'],
 ];
 
