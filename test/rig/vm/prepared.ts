@@ -106,6 +106,8 @@ async function byVersion(make: (version: string) => Promise<string>): Promise<Re
 const SPARED = `e2scrub_reap.service e2scrub_all.timer fstrim.timer systemd-random-seed.service systemd-update-utmp.service
 systemd-update-utmp-runlevel.service systemd-tmpfiles-clean.timer modprobe@.service systemd-logind.service systemd-user-sessions.service`;
 
+const NODE_FILE = '/etc/node-updater/nodes.d/demo.toml';
+
 /** Which release is on offer is where a link points to, out of the sight of those who look for changes. */
 const arrange = `
 mkdir -p ${DATA}; echo precious >${DATA}/state; chown -R demo: ${DATA}
@@ -115,6 +117,9 @@ systemctl link -q /srv/proof/rig-agent.service; systemctl enable -q rig-agent.se
 mkdir -p /etc/systemd/system/node-updater.timer.d
 printf '[Timer]\\nOnCalendar=\\nOnActiveSec=0\\nAccuracySec=1ms\\nRandomizedDelaySec=0\\nPersistent=no\\n' >/etc/systemd/system/node-updater.timer.d/rig.conf
 systemctl disable -q --now node-updater.timer
+# systemd forgets at each reload for how long a unit was given time, and what takes a moment elsewhere takes minutes here.
+mkdir -p /etc/systemd/system/node-updater@.service.d
+printf '[Service]\\nTimeoutStartSec=1h\\n' >/etc/systemd/system/node-updater@.service.d/rig.conf
 for unit in ${SPARED.replaceAll('\n', ' ')}; do ln -sf /dev/null /etc/systemd/system/$unit; done
 mkdir -p /etc/systemd/system-generators
 for each in /usr/lib/systemd/system-generators/*; do ln -sf /dev/null "/etc/systemd/system-generators/\${each##*/}"; done
@@ -123,6 +128,7 @@ systemctl set-default -q multi-user.target`;
 async function furnish(lab: Lab): Promise<void> {
   // An emulated machine is slow, and its health is not what is tested here.
   await lab.configure({ soak: '2s', startTimeout: '60s', grace: '60s', top: 'interval = "1min"' });
+  await lab.host.sh(`sed -i 's/^timeout = .*/timeout = "20s"/; s/^interval = "200ms"/interval = "1s"/' ${NODE_FILE}`);
   await lab.publish(INSTALLED);
   const { status, stderr } = await lab.updater('upgrade');
   if (status !== 0) throw new Error(`the first installation failed: ${stderr}`);

@@ -14,9 +14,9 @@ import type { Vm } from './vm.ts';
 
 const LEDGER = '/var/lib/node-updater/demo/ledger.jsonl';
 
-/** Puts a release on offer, for good, and starts the timer, which looks at once. */
+/** Puts a release on offer, durably. */
 export async function offer(vm: Vm, what: Offer): Promise<void> {
-  await vm.sh(`ln -sfn ${what} /srv/proof/offers/now; sync -f /srv/proof; systemctl start node-updater.timer`);
+  await vm.sh(`ln -sfn ${what} /srv/proof/offers/now; sync -f /srv/proof`);
 }
 
 /** The publisher's server is gone: who looks for a release finds none. */
@@ -36,11 +36,13 @@ export async function settlingRun(vm: Vm): Promise<void> {
   else await calm(vm);
 }
 
-async function startTimer(vm: Vm): Promise<void> {
-  const started = 'systemctl show -P ExecMainStartTimestampMonotonic node-updater.service';
+/** Resolves when the run has begun. One that is under way would be all that a second start of the timer gets. */
+export async function startTimer(vm: Vm): Promise<void> {
+  const began = 'systemctl show -P ExecMainStartTimestampMonotonic node-updater.service';
   await vm.sh(
-    `before=$(${started}); systemctl stop node-updater.timer; systemctl start node-updater.timer
-    until [ "$(${started})" != "$before" ]; do sleep 0.2; done`,
+    `until [ "$(systemctl show -P ActiveState node-updater.service)" != activating ]; do sleep 0.2; done
+    before=$(${began}); systemctl stop node-updater.timer; systemctl start node-updater.timer
+    until [ "$(${began})" != "$before" ]; do sleep 0.2; done`,
   );
 }
 
