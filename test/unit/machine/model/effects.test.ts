@@ -203,6 +203,11 @@ const STEPS: readonly { readonly state: Working; readonly of: string; readonly a
   { state: 'start', of: 'a node that runs', at: { ...ARMED, runs: 'old', fresh: false } },
   { state: 'start', of: 'a node that is down', at: { ...ARMED, before: 'down', act: 'failed', runs: '' } },
   { state: 'start', of: 'a node that its operator has stopped', at: { ...ARMED, act: 'inactive', runs: '' } },
+  {
+    state: 'start',
+    of: 'a node that had exited before its operator stopped it',
+    at: { ...ARMED, act: 'inactive', runs: '', restarts: 1 },
+  },
   { state: 'commit', of: 'a node that holds', at: ARMED },
   { state: 'commit', of: 'a node that has exited', at: { ...ARMED, restarts: 1 } },
   { state: 'commit', of: 'a node that waits for its restart', at: { ...ARMED, act: 'auto', runs: '' } },
