@@ -26,12 +26,16 @@ async function installed(): Promise<void> {
   await lab.publish('2.0.0');
 }
 
-/** From now on the unit runs another program, in its own sandbox. */
-async function replace(unit: string, program: string): Promise<void> {
-  await lab.host.push(join(ROOMS, program), `/srv/${program}`);
-  const text = `[Service]\nExecStart=\nExecStart=/usr/lib/node-autoupdate/node /srv/${program} %i\nStandardOutput=journal\n`;
+/** From now on the unit runs something else, in its own sandbox. */
+async function exchange(unit: string, command: string): Promise<void> {
+  const text = `[Service]\nExecStart=\nExecStart=${command}\nStandardOutput=journal\n`;
   await lab.host.push(Buffer.from(text), `/run/systemd/system/${unit}@.service.d/hostile.conf`);
   await lab.host.sh('systemctl daemon-reload');
+}
+
+async function replace(unit: string, program: string): Promise<void> {
+  await lab.host.push(join(ROOMS, program), `/srv/${program}`);
+  await exchange(unit, `/usr/lib/node-autoupdate/node /srv/${program} %i`);
 }
 
 async function restored(unit: string): Promise<void> {
@@ -204,7 +208,11 @@ describe('from within', () => {
 
   it('the fetch unit D-Bus is out of reach, and nothing is written outside its directory and a /tmp of its own', async () => {
     await lab.host.sh('systemctl start demo.service');
+    // A fetch is bound to a transaction and ends with it: here one that only lasts.
+    await exchange('node-updater', '/bin/sleep infinity');
     const seen = await lookFrom('node-updater-fetch');
+    await lab.host.sh('systemctl stop node-updater@demo.service');
+    await restored('node-updater');
     expect(seen).toMatchObject({ capabilities: 'none', device: 1, namespaces: 1, shadow: 1, netlink: 1 });
     expect(seen.uid).toBeGreaterThan(0);
     expect(seen).toMatchObject({ tcp4: 'connected', tmp: 'written' });
