@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FetchOrder } from '../../src/orders.ts';
-import { parseNodeName } from '../../src/release.ts';
+import { parseNodeName, type NodeName } from '../../src/release.ts';
 import type { TrustedKey } from '../../src/settings.ts';
 import { measure, type Cost } from './measure.ts';
 import type { Release } from './releases.ts';
@@ -15,6 +15,7 @@ const NODE = process.execPath;
 const HOUR = 3_600_000;
 
 export interface Rooms extends Disposable {
+  readonly node: NodeName;
   /** The fetch room brings archive and signature into the cache directory. */
   fetch(release: Release): Promise<Cost>;
   /** The transaction's `verify` and `stage`, on what fetch() has left. */
@@ -38,6 +39,7 @@ export async function openRooms(work: string, origin: string, key: TrustedKey): 
   writeFileSync(preload, PRELOAD);
   const peaked = (file: string) => ({ ...process.env, NODE_OPTIONS: `--require=${preload}`, BENCH_PEAK: file });
   return {
+    node,
     fetch: (release) => {
       mkdirSync(cache, { recursive: true });
       mkdirSync(orders, { recursive: true });
@@ -52,7 +54,7 @@ export async function openRooms(work: string, origin: string, key: TrustedKey): 
       return measure(command, env);
     },
     supply: ({ version, artifact, digest, binary }, durability) => {
-      const job: Job = { root, node, version, artifact, digest, binary, key, durability };
+      const job: Job = { root, node, version, artifact, digest, binary, key, origin, durability };
       const file = join(work, 'job.json');
       writeFileSync(file, JSON.stringify(job));
       const flags = flagsOf('node-updater@.service');
