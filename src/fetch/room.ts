@@ -12,6 +12,8 @@ import { fetchFile } from './file.ts';
 import { REPORT_NAME } from './order.ts';
 import { openPatience } from './patience.ts';
 import { pruneCache } from './prune.ts';
+import { tidyCache } from './tidy.ts';
+import { shown } from './wording.ts';
 import type { FetchDeps } from './context.ts';
 import type { FetchFileReport, FetchOrder, FetchReport } from '../orders.ts';
 
@@ -21,6 +23,11 @@ import type { FetchFileReport, FetchOrder, FetchReport } from '../orders.ts';
  * @throws UpdaterError DISK_* when not even the report can be written
  */
 export async function runFetchRoom(order: FetchOrder, directory: string, deps: FetchDeps): Promise<ExitCode> {
+  const strange = await tidyCache(directory);
+  if (strange.length > 0) {
+    // Nothing of ours leaves such things: somebody should know that this room was taken over.
+    deps.log.warn(`Removed from ${directory}, since no fetch leaves it there: ${shown(strange.join(', '), 512)}`);
+  }
   if (order.keep !== undefined) {
     await pruneCache(directory, [...order.keep, ...order.files.map((file) => file.name)]);
   }

@@ -77,7 +77,7 @@ async function readReport(id: string, unit: string, job: string, context: FetchC
 function died(unit: string, job: string, cause?: unknown): UpdaterError {
   return new UpdaterError('SOURCE_FETCH_DIED', `${unit} left no report (its job ended "${job}")`, {
     cause,
-    remedy: `See why: journalctl -u ${unit}. The next run tries again.`,
+    remedy: `See why: journalctl -u ${unit}. The next run tries again. If it goes on, empty its cache: systemctl clean --what=cache ${unit}`,
   });
 }
 
