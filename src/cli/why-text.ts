@@ -11,6 +11,7 @@ export function whyLines(report: WhyReport, now: number): Line[] {
     headline(report, now),
     ...report.problems.flatMap(({ message, remedy }) => trouble(message, remedy)),
     ...(isUnderWay(report) ? [] : reasonLines(report, now)),
+    ...warningLines(report),
     '',
     ...table(times(report, now)).map((line): Line => ({ text: line, tone: 'dim' })),
     ...(next === undefined ? [] : ['', `Next: ${next}`]),
@@ -130,6 +131,11 @@ function isOffered(last: LastFailure | undefined, { offered, quarantine }: WhyRe
   return quarantine.some(
     ({ message, version }) => version === offered && version === last?.version && message === last.message,
   );
+}
+
+/** Nothing waits for these, so they come last. */
+function warningLines({ warnings = [] }: WhyReport): Line[] {
+  return warnings.flatMap(({ message, remedy }) => ['', `Warning: ${message}`, `  → ${remedy}`]);
 }
 
 function trouble(message: string, remedy: string): Line[] {

@@ -45,6 +45,8 @@ export interface WhyReport {
   readonly expires?: string;
   readonly checkFailure?: Failure;
   readonly lastFailure?: LastFailure;
+  /** What nobody is stopped by yet: a key or a statement that goes out of date soon, a mirror that serves what nobody signed. */
+  readonly warnings?: readonly Trouble[];
   readonly nextRun?: string;
 }
 
@@ -102,6 +104,7 @@ export function reportWhy(facts: NodeFacts, units: Units, config: ConfigView): W
     ...(check?.suggested === undefined ? {} : { suggested: check.suggested }),
     ...timesOf(facts, units, config),
     ...failuresOf(facts, units),
+    ...(check?.warnings === undefined ? {} : { warnings: check.warnings }),
   };
 }
 

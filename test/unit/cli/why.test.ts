@@ -266,4 +266,18 @@ describe('why, where there is nothing to do or something to mend', () => {
     const said = whyText(facts(committed(UPGRADE), { check }));
     expect(said).toMatch(/Suggested to all +3\.0\.0\nMinimum for all +2\.5\.0/);
   });
+
+  it('warns of what goes out of date soon, below what blocks, and is no failure for it', () => {
+    const warning = {
+      code: 'TRUST_EXPIRES_SOON',
+      message: 'key set 2 expires on 2026-12-01T00:00:00.000Z',
+      remedy: 'The publisher must publish key set 3.',
+    } as const;
+    const report = reportWhy(facts(STORY, { check: { ...CHECK, warnings: [warning] } }), units(), config());
+    expect(text(whyLines(report, NOW))).toMatch(
+      /BLOCK  not-before[^]*\n\nWarning: key set 2 expires on 2026-12-01T00:00:00.000Z\n  → The publisher must publish key set 3.\n\nLast look/,
+    );
+    expect(report.warnings).toEqual([warning]);
+    expect(exitOfWhy(report)).toBe(0);
+  });
 });
