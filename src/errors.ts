@@ -193,9 +193,13 @@ export class UpdaterError extends Error {
   }
 }
 
+/** Linux's number for "disk quota exceeded", for which Node has no name. */
+const EDQUOT = -122;
+
 /** The code of an error from the operating system (`ENOENT`), or undefined for any other value. */
 export function errnoOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
+  if ('errno' in error && error.errno === EDQUOT) return 'EDQUOT';
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
@@ -213,6 +217,10 @@ export function diskError(error: unknown, action: string, path: string): Updater
   if (errno === 'EROFS') {
     const remedy = `Find out why the file system that holds ${place} is read-only (\`findmnt -T ${place}\`, \`dmesg\`), then remount it read-write. The next run tries again.`;
     return new UpdaterError('DISK_READ_ONLY', message, { remedy, cause: error });
+  }
+  if (errno === 'EFBIG') {
+    const remedy = `A limit on the size of files stands in the way: LimitFSIZE= (\`systemctl show -P LimitFSIZE node-updater@NODE\`), or what the file system that holds ${place} can take. Raise it; the next run tries again.`;
+    return new UpdaterError('DISK_IO', message, { remedy, cause: error });
   }
   const remedy = `Look at ${path} (\`namei -l ${path}\`) and at \`dmesg\` for disk errors; what stands there is left as it is.`;
   return new UpdaterError('DISK_IO', message, { remedy, cause: error });

@@ -12,6 +12,7 @@ import { ensureUnits } from './ensure-units.ts';
 import { readLinks } from './links.ts';
 import { checkMayRun } from './mounts.ts';
 import { checkRequiredMounts } from './required-mounts.ts';
+import { checkOwnDirectory } from './own-directory.ts';
 import type { Before } from './start.ts';
 import { checkVersion } from './version-check.ts';
 
@@ -98,7 +99,7 @@ async function listeningSocket(facts: UnitFacts, context: ActivationContext): Pr
 async function checkHome(context: ActivationContext): Promise<void> {
   const { home } = context.layout;
   const real = await realpath(home);
-  if (real === home) return;
+  if (real === home) return checkOwnDirectory(home);
   throw refuse(
     'HOST_STATE',
     `${home} is really ${real}: behind a symbolic link the fallback at boot could come too late`,

@@ -12,13 +12,14 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { chmod, chown, lstat, mkdir, readFile, readdir, stat } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readFile, readdir } from 'node:fs/promises';
 import { diskError, errnoOf, UpdaterError } from '../errors.ts';
 import type { Files } from '../host/ports.ts';
 import { versionPath, type NodeLayout } from '../layout.ts';
 import { parseVersion, type Digest, type Version } from '../release.ts';
 import { checkEntryPoint } from './entry-point.ts';
 import { earlyFlush } from './flush.ts';
+import { checkOwnDirectory } from './own-directory.ts';
 
 export interface ReleaseToStage {
   readonly version: Version;
@@ -48,7 +49,6 @@ const STAGING = '.staging-';
 export const REMOVED = '.removed-';
 /** The name of a version's record. */
 const RECORD = /^\.([^.].*)\.complete$/;
-const WRITABLE_BY_OTHERS = 0o022;
 
 /** Is exactly this release staged? Throws DISK_ when that cannot be seen. */
 export async function isStaged(layout: Places, version: Version, digest: Digest): Promise<boolean> {
@@ -78,7 +78,7 @@ export async function stageRelease(
 ): Promise<void> {
   if (await isStaged(layout, release.version, release.digest)) return;
   await files.makeDirectory(layout.versions, 0o755);
-  await checkVersionsDirectory(layout);
+  await checkOwnDirectory(layout.versions);
   await checkFree(layout, release);
   await removeLeftovers(layout, files);
   const staging = await makeStaging(layout);
@@ -128,15 +128,6 @@ async function makeStaging(layout: Places): Promise<string> {
     await chmod(staging, 0o700);
   });
   return staging;
-}
-
-async function checkVersionsDirectory(layout: Places): Promise<void> {
-  const stats = await onDisk('look at', layout.versions, () => stat(layout.versions));
-  const ours = stats.uid === process.geteuid?.();
-  if (stats.isDirectory() && ours && (stats.mode & WRITABLE_BY_OTHERS) === 0) return;
-  throw new UpdaterError('HOST_STATE', `${layout.versions} is not a directory that only root can write`, {
-    remedy: `See who can write there, and whether its versions are still what was staged: ls -la ${layout.versions}`,
-  });
 }
 
 async function checkFree(layout: Places, { version, digest }: ReleaseToStage): Promise<void> {

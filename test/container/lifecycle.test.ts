@@ -80,7 +80,7 @@ describe('an upgrade', () => {
     { behaviour: 'liar', code: 'GATE_VERSION', title: 'that reports another version once it is current [F095]' },
     { behaviour: 'broken', code: 'GATE_EXITED', title: 'that does not run at all [S1.18]' },
   ])(
-    'to a version $title ends with the old version running, the cause recorded, the version quarantined, a later one taken [S1.25][S1.28][S3.31][S3.35][S3.37][S3.39][S3.40][P12][P35]',
+    'to a version $title ends with the old version running, the cause recorded, the version quarantined, a later one taken [S1.25][S1.28][S3.31][S3.35][S3.37][S3.39][S3.40][S3.44][S2.36][S2.38][P12][P35]',
     async ({ behaviour, code, changes }) => {
       await installed({ soak: '2s', ...changes });
       await lab.publish('2.0.0', behaviour);
@@ -132,7 +132,7 @@ describe('an upgrade', () => {
     expect(await lab.facts()).toEqual(committed('2.0.0'));
   });
 
-  it('is refused while the unit is masked, before anything is stopped [F081]', async () => {
+  it('is refused while the unit of the fallback is masked, before anything is stopped [P30]', async () => {
     await installed({ soak: '1s' });
     await lab.host.sh('systemctl mask --runtime node-updater-revert@demo.service');
     await lab.publish('2.0.0');

@@ -63,7 +63,7 @@ describe('what cannot be had or believed', () => {
     expect(await lab.facts()).toEqual(runs('2.0.0'));
   });
 
-  it('is found before the stop when /opt is read-only [S1.19]', async () => {
+  it('is found before the stop when /opt is read-only, and tried again by the next run [S1.15][S1.19][S2.28]', async () => {
     await installed();
     const pid = await lab.host.sh('systemctl show -P MainPID demo.service');
     await lab.publish('2.0.0');
@@ -168,7 +168,7 @@ describe('systemd is the supervisor', () => {
     expect(await lab.host.sh('systemctl show -P StandardOutput demo.service')).toBe('journal');
   });
 
-  it('what an update did stands in the journal, found by MESSAGE_ID and by fields', async () => {
+  it('what an update did stands in the journal, found by MESSAGE_ID and by fields [S2.39]', async () => {
     await installed();
     await lab.publish('2.0.0', 'crash 300');
     await lab.updater('upgrade');

@@ -139,7 +139,7 @@ describe('the fallback', () => {
     },
   );
 
-  it('is not trusted behind a symbolic link, where it could come too late at boot', async () => {
+  it('is not trusted behind a symbolic link, where it could come too late at boot [F117]', async () => {
     await installed(service());
     await lab.host.sh(
       'systemctl stop demo.service; mv /opt/demo /opt/elsewhere; ln -s elsewhere /opt/demo; systemctl start demo.service',

@@ -132,7 +132,7 @@ describe('stageRelease', () => {
     expect(await names()).toEqual(['1.0.0']);
   });
 
-  it('removes what died half-staged, and only the name of a planted link [F055]', async () => {
+  it('removes what died half-staged, and only the name of a planted link [F055] [P54]', async () => {
     const precious = join(root, 'precious');
     await mkdir(precious);
     await writeFile(join(precious, 'kept'), '');

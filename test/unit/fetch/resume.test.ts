@@ -49,7 +49,7 @@ describe('a download that was cut', () => {
     expect((await room.content()).equals(body)).toBe(true);
   });
 
-  it('is resumed by a later run [F016]', async () => {
+  it('is resumed by a later run [F016] [S2.26]', async () => {
     await using room = await makeRoom();
     await using server = await startServer(
       inTurn(cutAfter(body, '"v1"', half, 'end'), status(404), serve(body, '"v1"')),

@@ -74,12 +74,12 @@ describe('a line of the log', () => {
     expect(await written()).toBe('<6>100% of %s, %o rate=5%d\n');
   });
 
-  it('cannot be forged by a line break, a colour or a change of reading direction in untrusted text', async () => {
+  it('cannot be forged by a line break, a colour or a change of reading direction in untrusted text [F123]', async () => {
     logTo().warn('server said\n<0>all is lost', { reason: '\u001b[2J\u202egpj\u2028\u009b' });
     expect(await written()).toBe('<4>server said\\n<0>all is lost reason=\\x1b[2J\\u{202e}gpj\\u{2028}\\x9b\n');
   });
 
-  it('is one visible line, whatever text it is given', () => {
+  it('is one visible line, whatever text it is given [F123]', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: 'binary' }),
@@ -99,7 +99,7 @@ describe('a line of the log', () => {
     expect(visible('x'.repeat(100_000))).toBe(`${'x'.repeat(16_384)}… (83616 more)`);
   });
 
-  it('costs nobody the transaction when standard error cannot be written', async () => {
+  it('costs nobody the transaction when standard error cannot be written [S2.25]', async () => {
     const log = join(import.meta.dirname, '../../../src/host/log.ts');
     const script = `
       const { makeLog } = await import(${JSON.stringify(log)});
@@ -142,14 +142,14 @@ describe('a milestone', () => {
     expect(inputs[0]).toContain('\nPRIORITY=3\n');
   });
 
-  it('cannot be given more fields by a line break in a value', async () => {
+  it('cannot be given more fields by a line break in a value [F123]', async () => {
     const inputs: string[] = [];
     await logTo({ run: loggerThat(0, inputs) }).milestone(ID, 'a\nPRIORITY=0', { reason: 'b\n_UID=0' });
     expect(inputs[0]).toContain('\nMESSAGE=a\\nPRIORITY=0\n');
     expect(inputs[0]).toContain('\nNODE_UPDATER_REASON=b\\n_UID=0\n');
   });
 
-  it('is still said, with a warning, when logger fails or is missing', async () => {
+  it('is still said, with a warning, when logger fails or is missing [S2.25]', async () => {
     const noLogger: Run = () => run(['/nonexistent/logger']);
     for (const broken of [loggerThat(1, []), noLogger]) {
       await logTo({ run: broken }).milestone(ID, 'committed', { node: 'storj' });

@@ -5,6 +5,8 @@ import { loadKeyState } from '../../../src/trust/key-state.ts';
 import { loadTrustState } from '../../../src/trust/state.ts';
 import { makeKeyAt, setOf, signedSet, signText, type MadeKey } from '../trust/key-chain.ts';
 import { realGpg, scratch, type Gpg, type Scratch } from '../trust/support.ts';
+import { serve, status } from '../../rig/http/misbehave.ts';
+import { startServer } from '../../rig/http/server.ts';
 import { makeRig, manifestOf, type Mirror, type Rig } from './source-rig.ts';
 
 const NOW = new Date().toISOString();
@@ -195,6 +197,18 @@ describe('a look at a publisher that rotates its keys', () => {
     expect(error.message).toContain('the manifest is signed by 0');
     await first.put('keys/2.json', '<html>not found</html>');
     expect((await refusal(rig.look([first], trust))).code).toBe('TRUST_ENVELOPE');
+  });
+
+  it('needs no key set that cannot be had: the keys that it has suffice [P41]', async () => {
+    const trust = await rig.trust([a]);
+    const manifest = await signText(gpg, manifestOf(5), [a], NOW);
+    await using server = await startServer((request, response) =>
+      (request.url === '/manifest.json' ? serve(manifest, '"v1"') : status(503))(request, response),
+    );
+    const mirror = { url: `${server.origin}/manifest.json` } as Mirror;
+    expect((await rig.look([mirror], trust)).manifest.serial).toBe(5);
+    expect(server.requests.map(({ url }) => url)).toContain('/keys/2.json');
+    expect(rig.logged.filter(({ level }) => level === 'milestone')).toEqual([]);
   });
 
   it('takes no update by a key set that is out of date, and says whose turn it is [F029]', async () => {

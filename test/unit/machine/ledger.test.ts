@@ -40,7 +40,7 @@ describe('the ledger', () => {
     expect(torn).toBe(false);
   });
 
-  it('drops a torn last record wherever the cut was, keeps all before it, and goes on from there', async () => {
+  it('drops a torn last record wherever the cut was, keeps all before it, and goes on from there [F075]', async () => {
     await written(3);
     const whole = await readFile(path);
     const lastLine = whole.subarray(0, -1).lastIndexOf(0x0a) + 1;
@@ -53,7 +53,7 @@ describe('the ledger', () => {
     }
   });
 
-  it('drops the zeros that a power cut leaves at the end', async () => {
+  it('drops the zeros that a power cut leaves at the end [F075]', async () => {
     await written(2);
     await appendFile(path, Buffer.alloc(512));
     const ledger = await openLedger(path, files, stillClock());
@@ -61,7 +61,7 @@ describe('the ledger', () => {
     expect((await readLedger(path)).records.length).toBe(3);
   });
 
-  it('refuses any change of a byte before the last record, and changes nothing itself', async () => {
+  it('refuses any change of a byte before the last record, and changes nothing itself [F075] [F076]', async () => {
     await written(4);
     const whole = await readFile(path);
     const beforeLast = whole.subarray(0, -1).lastIndexOf(0x0a);
@@ -77,14 +77,14 @@ describe('the ledger', () => {
     );
   });
 
-  it('refuses a last record whose line is whole but does not continue the chain', async () => {
+  it('refuses a last record whose line is whole but does not continue the chain [F076]', async () => {
     await written(2);
     const lines = (await readFile(path, 'utf8')).trimEnd().split('\n');
     await writeFile(path, `${lines[0] ?? ''}\n${(lines[1] ?? '').replace(/"prev":"./, '"prev":"x')}\n`);
     await expect(readLedger(path)).rejects.toMatchObject({ code: 'HOST_LEDGER' });
   });
 
-  it('refuses the format of a newer node-updater, even in the last record', () => {
+  it('refuses the format of a newer node-updater, even in the last record [F077]', () => {
     const line = JSON.stringify({ v: 2, n: 1, prev: '0'.repeat(64), entry: { kind: 'opened' } });
     expect(() => parseLedger(Buffer.from(`${line}\n`), 'l')).toThrow(/newer node-updater/);
   });

@@ -171,7 +171,7 @@ describe('#quarantineFor', () => {
     expect(quarantineFor(open(second, 'soak'), records)).toBeUndefined();
   });
 
-  it('forgives the first interruption and quarantines at the second', () => {
+  it('forgives the first interruption and quarantines at the second [F080]', () => {
     const first: Entry[] = [
       ...until(upgrade, 'soak'),
       { kind: 'ended', tx: 't1', outcome: 'rolled-back', failure: failure('ACTIVATE_INTERRUPTED') },

@@ -66,7 +66,7 @@ async function refusal(step: Promise<unknown>): Promise<UpdaterError> {
 }
 
 describe('an archive', () => {
-  it('that is not there yet, though the manifest names it, is left to the next run, which finds it [F027]', async () => {
+  it('that is not there yet, though the manifest names it, is left to the next run, which finds it [F027] [P54]', async () => {
     const host = await context(first);
     const error = await refusal(fetchArtifact(upgrade(), host));
     expect([error.code, CODES[error.code].exit]).toEqual(['SOURCE_HTTP_STATUS', 75]);
@@ -112,5 +112,29 @@ describe('an archive', () => {
     await fetchArtifact(upgrade(), host);
     expect(asked()).toBe(1);
     expect(await verifyArtifact(upgrade(), host)).toMatchObject({ event: 'ok' });
+  });
+
+  it('whose signature is missing is not taken, and the signature is fetched by the next run [P40]', async () => {
+    await first.put('demo.tar', BYTES);
+    const host = await context(first);
+    const error = await refusal(fetchArtifact(upgrade(), host));
+    expect([error.code, CODES[error.code].exit]).toEqual(['SOURCE_HTTP_STATUS', 75]);
+    expect(error.message).toContain('demo.tar.asc');
+    await first.put('demo.tar.asc', await signatureOf(BYTES));
+    await fetchArtifact(upgrade(), host);
+    expect(await verifyArtifact(upgrade(), host)).toMatchObject({ event: 'ok' });
+  });
+
+  it('whose signature is over other bytes, or not of a trusted key, is refused [P40] [S2.30]', async () => {
+    await put(first, BYTES);
+    await first.put('demo.tar.asc', await signatureOf(OTHER));
+    const host = await context(first);
+    await fetchArtifact(upgrade(), host);
+    expect((await refusal(verifyArtifact(upgrade(), host))).code).toBe('TRUST_BAD_SIGNATURE');
+    const stranger = await makeKeyAt(gpg, 'stranger', '2024-01-01T00:00:00Z');
+    const elsewhere = rig.context([first], await rig.trust([stranger]));
+    await first.put('demo.tar.asc', await signatureOf(BYTES));
+    await fetchArtifact(upgrade(), elsewhere);
+    expect((await refusal(verifyArtifact(upgrade(), elsewhere))).code).toMatch(/^TRUST_/);
   });
 });

@@ -91,8 +91,9 @@ describe('#decide', () => {
     expect(blocked(manifest(), { current: v('2.0.0') })).toBe('newer');
   });
 
-  it('never goes down by itself: a lowered suggestion is no order to downgrade [S1.27]', () => {
+  it('never goes down by itself: a lowered suggestion is no order to downgrade, nor is the name of an older version [F120] [S1.27]', () => {
     expect(blocked(manifest({ suggested: v('1.0.0') }), { current: v('2.0.0') })).toBe('newer');
+    expect(blocked(manifest(), { current: v('2.0.0') }, { to: v('1.0.0'), force: [] })).toBe('newer');
     const wish: Wish = { to: v('1.0.0'), force: ['downgrade'] };
     expect(blocked(manifest(), { current: v('2.0.0') }, wish)).toBeUndefined();
   });

@@ -67,11 +67,11 @@ describe('acceptManifest', () => {
   it.each<readonly [string, Case, ErrorCode]>([
     ['another product [F030]', { manifest: { name: 'other' } }, 'TRUST_WRONG_PRODUCT'],
     ['another channel [F030]', { manifest: { channel: 'beta' } }, 'TRUST_WRONG_PRODUCT'],
-    ['a lower serial [F035]', { floor, manifest: { serial: 6 }, text: 'six' }, 'TRUST_SERIAL'],
+    ['a lower serial [F035] [S1.16]', { floor, manifest: { serial: 6 }, text: 'six' }, 'TRUST_SERIAL'],
     ['other bytes under the same serial [F036]', { floor, text: 'another seven' }, 'TRUST_EQUIVOCATION'],
     ['a jump of the serial [F037]', { floor, manifest: { serial: 1_000_008 }, text: 'far' }, 'TRUST_SERIAL_JUMP'],
     ['a first serial without room above it [F037]', { manifest: { serial: 2 ** 52 + 1 } }, 'TRUST_SERIAL_JUMP'],
-    ['one from the moment it expires [F038]', { now: base.expires }, 'TRUST_EXPIRED'],
+    ['one from the moment it expires [F038] [P55]', { now: base.expires }, 'TRUST_EXPIRED'],
     ['one published in an hour [F038]', { manifest: { published: NOW + HOUR } }, 'TRUST_CLOCK'],
     ['one published 10.001 s ahead [F038]', { manifest: { published: NOW + 10_001 } }, 'TRUST_CLOCK'],
     ['a clock before what was seen [F038]', { floor, now: floor.published - 10_001 }, 'TRUST_CLOCK'],

@@ -54,7 +54,7 @@ describe('the signature corpus', () => {
     expect(trusted.length).toBeGreaterThan(10);
   });
 
-  it.each(rows.filter((row) => row.expect === 'reject'))('refuses $file: $note [F039] [F041]', async (row) => {
+  it.each(rows.filter((row) => row.expect === 'reject'))('refuses $file: $note [F039] [F041] [P55]', async (row) => {
     expect(await signersOfRow(row)).toBe(0);
   });
 

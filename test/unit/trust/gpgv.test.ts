@@ -110,7 +110,7 @@ describe('verifyWithGpgv', () => {
     return tooFewSigners('manifest', verdicts, 1);
   }
 
-  it('refuses when gpgv dies of a signal, though openpgp.js accepts [F046]', async () => {
+  it('refuses when gpgv dies of a signal, though openpgp.js accepts [F046] [S3.48]', async () => {
     const error = await judged(`echo '${GOOD}'; echo '${VALID}'; kill -ABRT $$`);
     expect(error).toMatchObject({ code: 'TRUST_VERIFIER', message: expect.stringContaining('SIGABRT') as string });
   });
