@@ -51,6 +51,7 @@ export async function preflight(transition: Transition, context: ActivationConte
       `${layout.current} names ${links.current ?? 'nothing'}, not ${transition.from ?? 'nothing'}`,
     );
   }
+  await checkWayBack(transition, context);
   const directory = versionPath(layout, transition.to);
   if (!(await isDirectory(directory))) throw refuse('POLICY_NO_TARGET', `${directory} is not there`);
   const program = `${directory}/${settings.binary}`;
@@ -121,6 +122,16 @@ export function checkUnit(facts: UnitFacts, home: string): string | undefined {
     return `ExecStart= of ${unit} is ${program}, which does not go through ${home}/current: a switch would change nothing`;
   }
   return undefined;
+}
+
+/** The fallback would name the version that is current: it must be there to be put back. */
+async function checkWayBack({ from }: Transition, { layout }: ActivationContext): Promise<void> {
+  if (from === undefined || (await isDirectory(versionPath(layout, from)))) return;
+  throw refuse(
+    'HOST_STATE',
+    `${layout.current} names ${from}, which is gone: there would be no way back`,
+    `Put ${versionPath(layout, from)} back, or begin anew as a first installation: rm ${layout.current}`,
+  );
 }
 
 /** Space, time and a whole backup: what would be found out too late with the node down. */

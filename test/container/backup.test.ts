@@ -45,7 +45,7 @@ async function done<Kind extends BackupWork['kind']>(
 const LOOK = `cd /srv/demo; find . -printf '%P %y %m %u %g %T@ %n\\n' | sort; sha256sum db keys/k`;
 
 describe('the backup room', () => {
-  it('needs four capabilities and no more to copy, check, put back and remove what others own [F097][S2.41]', async () => {
+  it('needs four capabilities and no more to copy, check, put back and remove what others own', async () => {
     const before = await host.sh(LOOK);
     expect((await done({ kind: 'estimate' })).estimate).toMatchObject({ entries: 5 });
     const { backup } = await done({ kind: 'create', reason: 'test' });

@@ -63,7 +63,7 @@ async function check(to: string, invocation: string): Promise<string> {
 
 describe('an updater that is killed at its commit', () => {
   it.each(['commit', 'clean'])(
-    `leaves link, running version and ledger in agreement: killed at ${sample(DISTANCES, 4).length} distances from the intent of "%s" [S1.20][F110]`,
+    `leaves link, running version and ledger in agreement: killed at ${sample(DISTANCES, 4).length} distances from the intent of "%s" [S1.20][F110][P9]`,
     async (state) => {
       const tally: Record<string, number> = {};
       for (const distance of sample(DISTANCES, 4)) {

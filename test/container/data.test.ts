@@ -49,7 +49,7 @@ async function reached(state: string, version = '2.0.0'): Promise<void> {
 const startedNoWait = () => lab.host.run(['node-updater', 'upgrade', '--no-wait']);
 
 describe('the data of a node', () => {
-  it('is backed up before each upgrade, with the node down, and the oldest backups go [S1.27]', async () => {
+  it('is backed up before each upgrade, with the node down, and the oldest backups go', async () => {
     await installed('keep = 2');
     for (const version of ['1.1.0', '1.2.0', '1.3.0']) {
       await lab.publish(version);
@@ -107,7 +107,7 @@ describe('a release that moves the data to another epoch', () => {
   });
 
   it.each(['crash 300', 'hang', 'broken'] as const)(
-    'and fails its gate (%s) is put back with the data of before, and quarantined [S2.41][S2.42]',
+    'and fails its gate (%s) is put back with the data of before, and quarantined [F097][S1.24][S2.41][S2.42]',
     async (behaviour) => {
       await installed();
       await lab.publish('2.0.0', behaviour, NEXT);

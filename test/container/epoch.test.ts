@@ -7,7 +7,7 @@ afterEach(() => lab[Symbol.asyncDispose]());
 const running = async () => (await lab.facts()).running;
 
 describe('a release that moves the data to another epoch', () => {
-  it('is not taken by itself, nor gone back from by itself: a person decides, and is told why [S2.40][S1.27]', async () => {
+  it('is not taken by itself, nor gone back from by itself: a person decides, and is told why [S2.40]', async () => {
     lab = await makeLab();
     await lab.configure({ soak: '1s' });
     await lab.publish('1.0.0');

@@ -41,7 +41,7 @@ const committed = (version: string) => ({
 });
 
 describe('when the updater is killed', () => {
-  it('in the soak, the old version is back, and the release is tried again once [S1.20][S1.28][F110]', async () => {
+  it('in the soak, the old version is back and proven healthy, the journal says so, and the release is tried again once [S1.20][S1.28][S2.32][S2.33][F110]', async () => {
     await installed({ soak: '60s' });
     await underWay('soak');
     await lab.host.sh(killUpdater);
@@ -49,6 +49,10 @@ describe('when the updater is killed', () => {
     expect(await lab.facts()).toEqual(committed('1.0.0'));
     expect(await lab.lastEnd()).toMatchObject({ failure: { code: 'ACTIVATE_INTERRUPTED' } });
     expect(await lab.lastEnd()).not.toHaveProperty('quarantine');
+    const proven = { kind: 'result', state: 'gate-old', event: 'ok' };
+    expect((await lab.ledger()).map(({ entry }) => entry)).toContainEqual(expect.objectContaining(proven));
+    const told = await lab.host.journal('-u', 'node-updater@demo.service', '-o', 'cat');
+    expect(told).toContain('The node was put back to 1.0.0 from 2.0.0');
     await lab.configure({ soak: '1s' });
     expect((await lab.updater('upgrade')).status).toBe(0);
     expect(await lab.facts()).toEqual(committed('2.0.0'));
@@ -167,9 +171,10 @@ describe('an operator', () => {
     expect(await lab.facts()).toEqual(committed('2.0.0'));
   });
 
-  it('who asks for a rollback in the soak gets the old version at once, and the candidate stays away [P43]', async () => {
+  it('who asks for a rollback in the soak gets the old version at once, and the candidate stays away; prune has to wait [F114][P43]', async () => {
     await installed({ soak: '60s' });
     await underWay('soak');
+    expect((await lab.updater('prune', '--keep', '2')).status).toBe(75);
     const { status, stderr } = await lab.updater('rollback');
     expect(status, stderr).toBe(0);
     expect(await lab.facts()).toEqual(committed('1.0.0'));

@@ -1,5 +1,6 @@
 /** The fetch room as it is installed: what is left in its cache directory, and the settings of [fetch] in its sandbox. */
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -119,6 +120,27 @@ describe('the settings of [fetch] in /etc', () => {
     expect(seen.stdout).toBe('');
     expect(await lab.host.journal('-o', 'cat')).not.toContain('secret-of-the-proxy');
   });
+});
+
+it('a host that sleeps in the middle of a download, and has lost its server meanwhile, goes on when it wakes [F108]', async () => {
+  await upgraded();
+  const { publisher } = lab;
+  const tree = await makeTree(join(publisher.root, 'trees', '2.0.0'), '2.0.0', 'good');
+  await writeFile(join(tree, 'share', 'much'), randomBytes(2 * 1024 * 1024));
+  await publisher.publish({ tree, version: '2.0.0', libc: 'gnu', format: 'tar', binary: 'bin/demod' });
+  await cp(publisher.site, lab.host.path('/srv/releases'), { recursive: true, force: true });
+  await lab.host.push(Buffer.from('[fetch]\nmaximum_speed = "256K"\n'), '/etc/node-updater/conf.d/10-slow.toml', 0o644);
+  await lab.updater('upgrade', '--no-wait');
+  const part = '/var/cache/node-updater/demo/2.0.0.archive.part';
+  await lab.host.waitFor(`[ -s ${part} ]`);
+  const both = 'node-updater-fetch@demo.service node-updater@demo.service';
+  await lab.host.sh(`systemctl kill --signal=STOP ${both}; systemctl restart releases.service`);
+  const had = Number(await lab.host.sh(`stat -c %s ${part}`));
+  await lab.host.sh(`systemctl kill --signal=CONT ${both}`);
+  expect(await lab.waitForEnd(2)).toBe('committed');
+  expect(await lab.facts()).toEqual(runs('2.0.0'));
+  expect(had).toBeLessThan(2 * 1024 * 1024);
+  expect(await lab.host.journal('-u', 'node-updater-fetch@demo.service', '-o', 'cat')).toMatch(/Trying again in/);
 });
 
 it('an upgrade comes as .tar.xz, unpacked by the xz program within the transaction’s sandbox', async () => {

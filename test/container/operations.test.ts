@@ -37,17 +37,30 @@ async function damage(version: string): Promise<void> {
 }
 
 describe('what cannot be had or believed', () => {
-  it('changes nothing: a damaged archive is refused before anything is staged, linked or stopped [P11][P36]', async () => {
+  it('changes nothing: a damaged archive is refused before anything is staged, linked or stopped, and said with both digests [P11][P36][P40][S2.29][S2.30]', async () => {
     await installed();
     const pid = await lab.host.sh('systemctl show -P MainPID demo.service');
     await lab.publish('2.0.0');
     await damage('2.0.0');
     expect((await lab.updater('upgrade')).status).toBe(5);
     expect(await lab.lastEnd()).toMatchObject({ outcome: 'unchanged', failure: { code: 'TRUST_DIGEST' } });
+    const told = await lab.host.journal('-o', 'cat', 'NODE_UPDATER_CODE=TRUST_DIGEST');
+    expect(told).toMatch(/has SHA-256 [0-9a-f]{64}, and [0-9a-f]{64} is signed/);
     expect(await lab.facts()).toEqual(runs('1.0.0'));
     expect(await lab.host.sh('ls -A /opt/demo/versions')).not.toContain('2.0.0');
     expect(await lab.host.sh('ls -A /var/lib/node-updater/demo/incoming')).toBe('');
     expect(await lab.host.sh('systemctl show -P MainPID demo.service')).toBe(pid);
+  });
+
+  it('is fetched anew by each run, not taken from the cache: refused again, and taken once the mirror is mended [S2.31]', async () => {
+    await installed();
+    await lab.publish('2.0.0');
+    await damage('2.0.0');
+    for (let run = 0; run < 2; run++) expect((await lab.updater('upgrade')).status).toBe(5);
+    await damage('2.0.0'); // the same bit again
+    const { status, stderr } = await lab.updater('upgrade');
+    expect(status, stderr).toBe(0);
+    expect(await lab.facts()).toEqual(runs('2.0.0'));
   });
 
   it('never quarantines: the same release is taken once the mirror is well again [S1.10][S1.12][S1.13]', async () => {

@@ -34,14 +34,19 @@ const runs = (version: string) => ({
 });
 
 describe('a node under its operator’s own unit', () => {
-  it('is upgraded and put back as any other, and the unit is not touched', async () => {
+  it('is upgraded and put back as any other; what it needs is added once, beside the unit, which is not touched [P47]', async () => {
     await installed(service('Restart=on-failure'));
     await lab.publish('2.0.0');
     expect((await lab.updater('upgrade')).status).toBe(0);
     expect(await lab.facts()).toEqual(runs('2.0.0'));
+    const added = () => lab.host.sh('stat -c "%n %Y" $(systemctl show -P DropInPaths demo.service)');
+    const before = await added();
     await lab.publish('3.0.0', 'quit 300');
     expect((await lab.updater('upgrade')).status).toBe(3);
     expect(await lab.facts()).toEqual(runs('2.0.0'));
+    expect(await added()).toBe(before);
+    expect(before).toMatch(/^\/etc\/systemd\/system\/demo\.service\.d\/50-node-updater\.conf \d+$/);
+    expect(await lab.host.sh('systemctl show -P Restart demo.service')).toBe('on-failure');
     expect(await lab.host.read('/etc/systemd/system/demo.service')).toBe(service('Restart=on-failure'));
   });
 

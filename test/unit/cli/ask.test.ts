@@ -137,7 +137,7 @@ describe('ask', () => {
     expect(JSON.parse(await readFile(test.place.request, 'utf8'))).toEqual(first);
   });
 
-  it('takes its request back when nobody took it, and says which journal to read', async () => {
+  it('takes its request back when nobody took it, so that it is not carried out later, and says which journal to read [P45]', async () => {
     const test = await testHost();
     const { host, jobs } = stage(test);
     await expect(ask(asking(UPGRADE), target(test), host)).rejects.toMatchObject({

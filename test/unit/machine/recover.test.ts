@@ -108,7 +108,7 @@ describe('#judge', () => {
     expect(judge(open(upgrade, 'arm'), { current: v('1'), fallback: undefined })).toBe('untouched');
   });
 
-  it('calls it committed when the candidate is current and nothing is armed [P9]', () => {
+  it('calls it committed when the candidate is current and nothing is armed', () => {
     expect(judge(open(upgrade, 'commit'), { current: v('2'), fallback: undefined })).toBe('committed');
   });
 

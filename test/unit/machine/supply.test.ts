@@ -48,10 +48,10 @@ async function put(mirror: Mirror, bytes: Buffer): Promise<void> {
   await mirror.put('demo.tar.asc', await signatureOf(bytes));
 }
 
-async function signatureOf(bytes: Buffer): Promise<Buffer> {
+async function signatureOf(bytes: Buffer, by = key): Promise<Buffer> {
   const path = join(desk.path, 'to-sign');
   await writeFile(path, bytes);
-  return gpg('--armor', '-u', key.certificate.fingerprint, '--output', '-', '--detach-sign', path);
+  return gpg('--armor', '-u', by.certificate.fingerprint, '--output', '-', '--detach-sign', path);
 }
 
 async function context(...mirrors: readonly Mirror[]) {
@@ -136,5 +136,17 @@ describe('an archive', () => {
     await first.put('demo.tar.asc', await signatureOf(BYTES));
     await fetchArtifact(upgrade(), elsewhere);
     expect((await refusal(verifyArtifact(upgrade(), elsewhere))).code).toMatch(/^TRUST_/);
+  });
+
+  it('whose key expires between its fetch and its verification is refused by the time of the latter [F043]', async () => {
+    const day = 24 * 3_600_000;
+    const ending = await makeKeyAt(gpg, 'ending', new Date(Date.now() - day).toISOString(), '30d');
+    await first.put('demo.tar', BYTES);
+    await first.put('demo.tar.asc', await signatureOf(BYTES, ending));
+    const host = rig.context([first], await rig.trust([ending]));
+    await fetchArtifact(upgrade(), host);
+    const later = { ...host, clock: { ...host.clock, now: () => Date.now() + 40 * day } };
+    expect((await refusal(verifyArtifact(upgrade(), later))).code).toBe('TRUST_KEY_EXPIRED');
+    expect(await verifyArtifact(upgrade(), host)).toMatchObject({ event: 'ok' });
   });
 });

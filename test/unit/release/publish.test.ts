@@ -107,7 +107,7 @@ describe('publishRelease', () => {
     expect(await readdir(publisher.root)).not.toContain('site');
   });
 
-  it('puts every archive into place before the manifest changes, so that a failure in between shows nothing [F026]', async () => {
+  it('puts every archive into place before the manifest changes, so that a failure in between shows nothing [F027]', async () => {
     await publisher.publish({ tree, version: '1.0.0' });
     const before = await manifestFile();
     const { descriptionFile } = await publisher.build({ tree, version: '2.0.0' });

@@ -76,7 +76,7 @@ describe('verifyEnvelope', () => {
     expect((await failure(envelope(text, two), [a, b], 1)).message).toContain('more than 1 packets');
   });
 
-  it('does not count the signature of one document for another [F039]', async () => {
+  it('does not count the signature of one document for another [F026] [F039]', async () => {
     const other = (await fixture('manifest-tampered.json')).toString();
     expect(await failure(envelope(other, byA, byR), [a, b], 1)).toMatchObject({ code: 'TRUST_BAD_SIGNATURE' });
   });
