@@ -80,7 +80,7 @@ export async function openLedger(path: string, files: Files, clock: Clock): Prom
       } catch (error) {
         // Half a line must not stand in front of the next record.
         await files.truncate(path, size).catch((second: unknown) => {
-          throw unwritable(path, new AggregateError([error, second], 'nor could it be cut back'));
+          throw unwritable(path, error, second);
         });
         throw error;
       }
@@ -129,9 +129,11 @@ function hasMore(bytes: Buffer, newline: number): boolean {
   return newline !== -1 && bytes.subarray(newline + 1).some((byte) => byte !== 0);
 }
 
-function unwritable(path: string, cause: AggregateError): UpdaterError {
-  return new UpdaterError('HOST_LEDGER', `The ledger ${path} can neither be written nor cut back`, {
-    cause,
+/** With the code of what came first: a file system that became read-only is the disk's fault, and no damage to the ledger. */
+function unwritable(path: string, first: unknown, second: unknown): UpdaterError {
+  const code = first instanceof UpdaterError ? first.code : 'HOST_LEDGER';
+  return new UpdaterError(code, `The ledger ${path} can neither be written nor cut back`, {
+    cause: new AggregateError([first, second], 'nor could it be cut back'),
     remedy: `See whether the disk is full or read-only: df ${path}; findmnt -T ${path}. The daemon keeps running.`,
   });
 }

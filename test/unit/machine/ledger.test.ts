@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { UpdaterError } from '../../../src/errors.ts';
 import { durableFiles } from '../../../src/host/files.ts';
 import { run } from '../../../src/host/run.ts';
 import { openLedger, parseLedger, readLedger } from '../../../src/machine/ledger.ts';
@@ -103,6 +104,25 @@ describe('the ledger', () => {
     const ledger = await openLedger(path, failing, stillClock());
     await expect(ledger.append(entry('2'))).rejects.toThrow('disk full');
     fail = false;
+    await ledger.append(entry('3'));
+    expect((await readLedger(path)).records.map((record) => record.entry)).toEqual([entry('1'), entry('3')]);
+  });
+
+  it('names the disk as the cause where a record can neither be written nor cut back, and goes on later [F062]', async () => {
+    await written(1);
+    let readOnly = true;
+    const refuse = () => Promise.reject(new UpdaterError('DISK_READ_ONLY', 'Cannot write', { remedy: '' }));
+    const failing = {
+      ...files,
+      append: (...args: Parameters<typeof files.append>) => (readOnly ? refuse() : files.append(...args)),
+      truncate: (...args: Parameters<typeof files.truncate>) => (readOnly ? refuse() : files.truncate(...args)),
+    };
+    const ledger = await openLedger(path, failing, stillClock());
+    await expect(ledger.append(entry('2'))).rejects.toMatchObject({
+      code: 'DISK_READ_ONLY',
+      message: expect.stringContaining('neither be written nor cut back') as string,
+    });
+    readOnly = false;
     await ledger.append(entry('3'));
     expect((await readLedger(path)).records.map((record) => record.entry)).toEqual([entry('1'), entry('3')]);
   });
