@@ -41,10 +41,18 @@ const host: Host = {
     return enduringBus(await connectSystemBus({ log }), () => connectSystemBus({ log }), hostClock());
   },
   lock: async (path, holder) => (await import('./host/lock.ts')).takeLock(path, holder, run),
-  heartbeat: async (timeout, log) => {
+  heartbeat: async (timeout, log, limit) => {
     const { makeNotify } = await import('./host/notify.ts');
     const { makeHeartbeat } = await import('./host/heartbeat.ts');
-    return makeHeartbeat(makeNotify(env, run, log), timeout, hostClock());
+    const notify = makeNotify(env, run, log);
+    if (limit === undefined) return makeHeartbeat(notify, timeout, hostClock());
+    const { outlastingReloads } = await import('./host/limit.ts');
+    const uptime = (): number => process.uptime();
+    return makeHeartbeat(
+      outlastingReloads(notify, limit, { files: await host.files(), uptime, log }),
+      timeout,
+      hostClock(),
+    );
   },
   onSignal: abortOn,
 };

@@ -20,7 +20,8 @@ export interface Host {
   log(level: GlobalSettings['logLevel']): Promise<Log>;
   bus(log: Pick<Log, 'warn'>): Promise<SystemBus>;
   lock(path: string, holder: string): Promise<Lock>;
-  heartbeat(timeout: number, log: Pick<Log, 'warn'>): Promise<Heartbeat>;
+  /** `limit` is where the drop-in of our own unit is, if reloads of systemd must be outlasted. */
+  heartbeat(timeout: number, log: Pick<Log, 'warn'>, limit?: string): Promise<Heartbeat>;
   /** From the first call on the signal aborts instead of ending the process. */
   onSignal(name: 'SIGINT' | 'SIGTERM'): AbortSignal;
 }

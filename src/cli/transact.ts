@@ -14,7 +14,7 @@ export async function transact({ node }: CommandOf<'transact'>, host: Host): Pro
   const settings = requireNode(loaded, node);
   const layout = host.layout.node(node);
   const [files, log, machineId] = await Promise.all([host.files(), host.log(global.logLevel), readMachineId()]);
-  const heartbeat = await host.heartbeat(global.heartbeatTimeout, log);
+  const heartbeat = await host.heartbeat(global.heartbeatTimeout, log, layout.limit);
   // From here on the heartbeat counts, not the time that the unit gives us to start.
   heartbeat.beat();
   await files.makeDirectory(layout.state, 0o755);
@@ -44,5 +44,6 @@ export async function transact({ node }: CommandOf<'transact'>, host: Host): Pro
     });
   } finally {
     await bus.close();
+    await files.remove(layout.limit);
   }
 }
