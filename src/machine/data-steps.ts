@@ -140,7 +140,13 @@ export async function goBack(
   await startAgain(progress, context);
   if (end.kind === 'done') return { event: 'ok', facts: { restored: backup } };
   await cleanUp(context);
-  return { event: 'failed', failure: failureOf(end.error) };
+  const { remedy, ...failure } = failureOf(end.error);
+  return { event: 'failed', failure: { ...failure, remedy: `${remedy} ${afterwards(transaction, context)}` } };
+}
+
+/** The data is as the candidate left it. */
+function afterwards({ from, to }: Transaction, { settings: { node } }: MachineContext): string {
+  return `Until then ${to} runs on as its unit says; then: sudo node-updater rollback ${node} --to ${from ?? ''} --restore-data`;
 }
 
 /**

@@ -137,6 +137,29 @@ describe('a release that moves the data to another epoch', () => {
     expect(await lab.facts()).toEqual(runs('2.0.1'));
   });
 
+  it('and has filled the disk of the data when it fails runs on with a person asked; once there is room, a rollback gives the data back [S1.24][S2.35]', async () => {
+    await installed();
+    await lab.host.sh(`
+      systemctl stop demo.service; mkdir /root/data; cp -a /srv/demo/. /root/data/
+      mount -t tmpfs -o size=8M,mode=750,uid=$(id -u demo),gid=$(id -g demo) none /srv/demo; cp -a /root/data/. /srv/demo/
+      dd if=/dev/urandom of=/srv/demo/blocks bs=1M count=2 status=none; systemctl start demo.service`);
+    await lab.configure({ soak: '60s', data: '' });
+    await lab.publish('2.0.0', 'late 3000', NEXT);
+    const followed = lab.updater('upgrade');
+    await reached('soak');
+    await lab.host.sh('dd if=/dev/zero of=/srv/demo/migrated bs=64K 2>/dev/null || true');
+    const { status, stderr } = await followed;
+    expect(status, stderr).toBe(4);
+    expect(stderr).toMatch(/Free space .* sudo node-updater rollback demo --to 1\.0\.0 --restore-data/);
+    expect(await lab.facts()).toEqual(runs('2.0.0'));
+    expect(await held()).toBe('');
+    await lab.host.sh('rm /srv/demo/migrated');
+    const back = await lab.updater('rollback', '--to', '1.0.0', '--restore-data');
+    expect(back.status, back.stdout + back.stderr).toBe(0);
+    expect(await lab.facts()).toEqual(runs('1.0.0'));
+    expect(await epoch()).toBe('0');
+  });
+
   it('is gone back from on request, with the data that the version before left', async () => {
     await installed();
     await lab.publish('2.0.0', 'good', NEXT);
