@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { historyLines, reportHistory } from '../../../src/cli/history.ts';
 import { planDryRollback, stoppedNode } from '../../../src/cli/rollback.ts';
+import { reportStatus } from '../../../src/cli/status-report.ts';
+import { statusLines } from '../../../src/cli/status-text.ts';
 import { viewTransactions } from '../../../src/cli/transactions.ts';
 import { reportVersions, versionsLines } from '../../../src/cli/versions.ts';
+import { compareVersions } from '../../../src/version.ts';
 import { committed, NODE, recordsOf, rolledBack, v } from './ledger.ts';
-import { BAD, CHECK, facts, INSTALL, STORY, text, unit, units, UPGRADE } from './story.ts';
+import { BAD, CHECK, config, facts, INSTALL, NOW, STORY, text, unit, units, UPGRADE } from './story.ts';
 
 describe('history', () => {
   it('lists transactions newest first, with what they took and how long the node was down', () => {
@@ -30,6 +33,20 @@ describe('history', () => {
     expect(view).toMatchObject({ outcome: 'committed' });
     expect(view).not.toHaveProperty('duration');
     expect(view).not.toHaveProperty('downtime');
+  });
+});
+
+describe('status of a host that is not set up yet', () => {
+  it('names the directory where a node’s file goes, then what a node without a version takes [S2.37]', () => {
+    const none = reportStatus([], units(), config(), compareVersions);
+    expect(text(statusLines(none, NOW))).toContain(
+      'No node is configured on this host: add a file to /etc/node-updater/nodes.d.',
+    );
+    const links = { current: undefined, fallback: undefined };
+    const report = reportStatus([facts([], { links, check: undefined })], units(), config(), compareVersions);
+    expect(text(statusLines(report, NOW))).toMatch(
+      /workerd: not installed\.[^]*Next: sudo node-updater (upgrade|check)/,
+    );
   });
 });
 

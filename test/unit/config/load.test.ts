@@ -146,7 +146,7 @@ exec = 3
     });
   });
 
-  it('refuses an empty node file, and one that is not UTF-8 [F115]', () => {
+  it('refuses an empty node file, naming what is missing, and one that is not UTF-8 [F115] [S2.37]', () => {
     using host = configHost();
     host.write(NODE, '');
     expect(host.problems()).toEqual([
