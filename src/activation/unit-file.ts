@@ -9,6 +9,9 @@ import { UpdaterError } from '../errors.ts';
 import type { NodeName } from '../release.ts';
 import type { NodeSettings, UnitSettings } from '../settings.ts';
 
+/** How every file that is ours begins: what does not is somebody else's. */
+export const OURS = '# Written by node-updater';
+
 /** NODE.service for a node whose configuration has a [unit] table. */
 export function renderUnit(settings: NodeSettings): string {
   const { unit, node, file } = settings;
@@ -18,7 +21,7 @@ export function renderUnit(settings: NodeSettings): string {
     });
   }
   return lines([
-    `# Written by node-updater from ${plain(file)}; a change here is overwritten.`,
+    `${OURS} from ${plain(file)}; a change here is overwritten.`,
     `# To change it edit that file, or add a drop-in: systemctl edit ${node}.service`,
     '[Unit]',
     `Description=${specifierSafe(unit.description)}`,
@@ -55,7 +58,7 @@ function serviceLines(node: NodeName, unit: UnitSettings): string[] {
 /** The node's drop-in, from `enable` to `disable`: the fallback at boot, and the hold while data is being restored. */
 export function renderNodeDropIn(node: NodeName): string {
   return lines([
-    `# Written by node-updater: what the fallback of ${node} needs. Goes with \`node-updater disable ${node}\`.`,
+    `${OURS}: what the fallback of ${node} needs. Goes with \`node-updater disable ${node}\`.`,
     '[Unit]',
     `Wants=node-updater-boot@${node}.service node-updater-restore@${node}.service`,
     `After=node-updater-boot@${node}.service node-updater-backup@${node}.service`,
@@ -66,7 +69,7 @@ export function renderNodeDropIn(node: NodeName): string {
 /** Makes the probe room run as the node's own user; without a group, as that user's own. */
 export function renderProbeDropIn(account: { readonly user: string; readonly group?: string }): string {
   return lines([
-    '# Written by node-updater: probes run as the user of the node.',
+    `${OURS}: probes run as the user of the node.`,
     '[Service]',
     `User=${specifierSafe(account.user)}`,
     // Empty resets the group of the template.
@@ -80,7 +83,7 @@ export function renderProbeDropIn(account: { readonly user: string; readonly gro
  */
 export function renderProbationDropIn(facts: { readonly triggered: boolean }): string {
   return lines([
-    '# Written by node-updater while a new version is on probation; gone when it is committed or put back.',
+    `${OURS} while a new version is on probation; gone when it is committed or put back.`,
     '[Unit]',
     'StartLimitIntervalSec=0',
     '[Service]',
