@@ -8,8 +8,8 @@ interface Traits {
   /** Discarded blocks would hold anything; the block log has no word for that. */
   readonly options: string;
   /**
-   * What the file system takes for granted that a disk writes whole, in bytes: the sector that mkfs found, or, for btrfs, whose
-   * super block is one checksummed block in place, that block.
+   * What the file system takes for granted that a disk writes whole, in bytes: the sector that mkfs found, or what is larger, a
+   * super block with a checksum that is written in place (ext4: 1024 bytes, "invalid superblock checksum" if torn; btrfs: 4096).
    */
   readonly atom: number;
 }
@@ -21,7 +21,7 @@ export const FILE_SYSTEMS: Readonly<Record<FileSystem, Traits>> = {
     size: 128 * MB,
     format: ['mkfs.ext4', '-q', '-b', '4096', '-E', 'lazy_itable_init=0,lazy_journal_init=0,nodiscard'],
     options: 'nodiscard',
-    atom: 512,
+    atom: 1024,
   },
   xfs: { size: 320 * MB, format: ['mkfs.xfs', '-q', '-K'], options: 'nodiscard', atom: 512 },
   btrfs: { size: 256 * MB, format: ['mkfs.btrfs', '-q', '-K'], options: 'nodiscard', atom: 4096 },
