@@ -18,7 +18,7 @@ interface Count {
   readonly failed: number;
 }
 
-// build:deb comes before container, which installs what it built.
+// build:deb comes before container and cut, which install what it built.
 const SUITES: readonly Suite[] = [
   { script: 'lint', kind: 'step' },
   { script: 'typecheck', kind: 'step' },
@@ -26,6 +26,7 @@ const SUITES: readonly Suite[] = [
   { script: 'test:bus', kind: 'vitest' },
   { script: 'build:deb', kind: 'step' },
   { script: 'test:container', kind: 'vitest' },
+  { script: 'test:cut', kind: 'vitest' },
 ];
 
 function runSuite(suite: Suite, directory: string): Count {

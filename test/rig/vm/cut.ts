@@ -33,9 +33,10 @@ export interface Aftermath {
   readonly seconds: number;
 }
 
-/** Keeps the machine at the moment at which the node is about to be touched: what comes before takes long. */
-export async function keepBeforeArm(vm: Vm, what: Offer): Promise<Kept> {
+/** Keeps the machine, as `arranged`, at the moment at which the node is about to be touched: what comes before takes long. */
+export async function keepBeforeArm(vm: Vm, what: Offer, arrange: (vm: Vm) => Promise<void> = asItIs): Promise<Kept> {
   await vm.resume();
+  await arrange(vm);
   const known = (await ledgerOf(vm)).length;
   await offer(vm, what);
   await startTimer(vm);
@@ -43,12 +44,17 @@ export async function keepBeforeArm(vm: Vm, what: Offer): Promise<Kept> {
   return vm.keep();
 }
 
-/** `then` looks at the booted machine too. */
+const asItIs = (): Promise<void> => Promise.resolve();
+
+/**
+ * From `beforeArm` on, if there is one, and else from the start of the timer. `known` is how many records the ledger of the
+ * prepared machine has. `then` looks at the booted machine too.
+ */
 export async function cutAt(
   moment: Moment,
   vm: Vm,
   known: number,
-  beforeArm: Kept,
+  beforeArm: Kept | undefined,
   then: (vm: Vm) => Promise<readonly string[]>,
 ): Promise<Aftermath> {
   const began = Date.now();
@@ -62,10 +68,11 @@ export async function cutAt(
 }
 
 /** Resolves with the number of records that the ledger had for good. */
-async function cut({ offer: what, at, then }: Moment, vm: Vm, known: number, beforeArm: Kept): Promise<number> {
+async function cut({ offer: what, at, then }: Moment, vm: Vm, known: number, beforeArm?: Kept): Promise<number> {
   const early = at === 'the timer';
-  await vm.resume(early ? undefined : beforeArm);
-  if (early) {
+  const from = early ? undefined : beforeArm;
+  await vm.resume(from);
+  if (from === undefined) {
     await offer(vm, what);
     await startTimer(vm);
   }

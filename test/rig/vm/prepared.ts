@@ -117,9 +117,6 @@ systemctl link -q /srv/proof/rig-agent.service; systemctl enable -q rig-agent.se
 mkdir -p /etc/systemd/system/node-updater.timer.d
 printf '[Timer]\\nOnCalendar=\\nOnActiveSec=0\\nAccuracySec=1ms\\nRandomizedDelaySec=0\\nPersistent=no\\n' >/etc/systemd/system/node-updater.timer.d/rig.conf
 systemctl disable -q --now node-updater.timer
-# systemd forgets at each reload for how long a unit was given time, and what takes a moment elsewhere takes minutes here.
-mkdir -p /etc/systemd/system/node-updater@.service.d
-printf '[Service]\\nTimeoutStartSec=1h\\n' >/etc/systemd/system/node-updater@.service.d/rig.conf
 for unit in ${SPARED.replaceAll('\n', ' ')}; do ln -sf /dev/null /etc/systemd/system/$unit; done
 mkdir -p /etc/systemd/system-generators
 for each in /usr/lib/systemd/system-generators/*; do ln -sf /dev/null "/etc/systemd/system-generators/\${each##*/}"; done

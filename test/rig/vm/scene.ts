@@ -19,6 +19,12 @@ export async function offer(vm: Vm, what: Offer): Promise<void> {
   await vm.sh(`ln -sfn ${what} /srv/proof/offers/now; sync -f /srv/proof`);
 }
 
+/** How long the node is watched from its next transaction on. No change of a test's own is found by who looks for changes. */
+export async function setSoak(vm: Vm, seconds: number): Promise<void> {
+  const file = '/etc/node-updater/nodes.d/demo.toml';
+  await vm.sh(`sed -i 's/^soak = .*/soak = "${seconds}s"/' ${file}; sleep 0.1; touch /srv/proof/mark; sync`);
+}
+
 /** The publisher's server is gone: who looks for a release finds none. */
 export const withdrawServer = (vm: Vm): Promise<string> => vm.sh('systemctl stop releases.service');
 
