@@ -12,7 +12,7 @@ export async function backupRoom({ node }: CommandOf<'backup-room'>, host: Host)
   const layout = host.layout.node(node);
   const { settings, ...order } = await readBackupOrder(layout.backupOrder);
   const [files, log] = await Promise.all([host.files(), host.log('info')]);
-  const heartbeat = await host.heartbeat(HEARTBEAT, log);
+  const heartbeat = await host.heartbeat(HEARTBEAT, log, layout.backupLimit);
   heartbeat.beat();
   const context = { node, layout, settings, files, run: host.run, clock: host.clock(), log, heartbeat };
   const line = await runBackupRoom({ settings, ...order }, context);

@@ -44,6 +44,6 @@ export async function transact({ node }: CommandOf<'transact'>, host: Host): Pro
     });
   } finally {
     await bus.close();
-    await files.remove(layout.limit);
+    for (const limit of [layout.limit, layout.backupLimit]) await files.remove(limit);
   }
 }

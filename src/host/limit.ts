@@ -11,7 +11,7 @@ interface LimitDeps {
 
 /**
  * A reload of systemd, ours or anybody's, forgets how much longer a unit has asked for (systemd issue 43000): TimeoutStartSec=
- * counts again, from the start of the unit, and a transaction that is older than that is killed on the spot. So each beat
+ * counts again, from the start of the unit, and a transaction or backup room that is older than that is killed on the spot. So each beat
  * leaves what it asks for in a drop-in too, counted from the start: systemd reads it at a reload, and then alone.
  *
  * Never rejects, as a `Notify`: what cannot be written is a warning.
@@ -24,7 +24,7 @@ export function outlastingReloads(notify: Notify, dropIn: string, { files, uptim
         await files.makeDirectory(dirname(dropIn), 0o755);
         await files.replace(dropIn, renderLimit(uptime() + ms / 1000), 0o644);
       } catch (error) {
-        log.warn('A reload of systemd would end this transaction: its limit cannot be written', {
+        log.warn('A reload of systemd would end this unit: its limit cannot be written', {
           cause: String(error),
         });
       }
@@ -34,5 +34,5 @@ export function outlastingReloads(notify: Notify, dropIn: string, { files, uptim
 }
 
 function renderLimit(seconds: number): string {
-  return `# What the heartbeat of this transaction asked for last; goes with it.\n[Service]\nTimeoutStartSec=${Math.ceil(seconds)}s\n`;
+  return `# What the heartbeat of this unit asked for last; goes with it.\n[Service]\nTimeoutStartSec=${Math.ceil(seconds)}s\n`;
 }
