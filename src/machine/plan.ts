@@ -120,7 +120,7 @@ export function dataTooNew(
   });
 }
 
-/** The version that `current` replaced when it was committed. */
+/** The version that `current` replaced when it was committed; what was done to its data since replaced none. */
 export function committedBefore(current: Version, ledger: Pick<Ledger, 'records'>): Version | undefined {
   const opened = new Map<string, Transaction>();
   let before: Version | undefined;
@@ -128,7 +128,7 @@ export function committedBefore(current: Version, ledger: Pick<Ledger, 'records'
     if (entry.kind === 'opened') opened.set(entry.transaction.id, entry.transaction);
     if (entry.kind !== 'ended' || entry.outcome !== 'committed') continue;
     const transaction = opened.get(entry.tx);
-    if (transaction?.to === current) before = transaction.from;
+    if (transaction?.to === current && transaction.from !== current) before = transaction.from;
   }
   return before;
 }

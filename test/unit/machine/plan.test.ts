@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { EXIT } from '../../../src/errors.ts';
-import { refusalOf } from '../../../src/machine/plan.ts';
+import { committedBefore, refusalOf } from '../../../src/machine/plan.ts';
 import type { Decision, Gate } from '../../../src/policy/decide.ts';
 import type { NodeName } from '../../../src/release.ts';
-import { v } from './support.ts';
+import type { Transaction } from '../../../src/machine/state.ts';
+import { recordsOf, v } from './support.ts';
 
 const NODE = 'demo' as NodeName;
 const quarantine: Gate = { gate: 'quarantine', passed: false, message: '2.0.0 failed here: it crashed' };
@@ -39,5 +40,16 @@ describe('#refusalOf', () => {
     expect(refusal).toMatchObject({ code: 'POLICY_NO_TARGET', exit: EXIT.failed });
     expect(refusal?.remedy).not.toContain('--force');
     expect(refusalOf(decision([offered, quarantine]), NODE)?.remedy).not.toContain('--force');
+  });
+});
+
+describe('#committedBefore', () => {
+  it('is the version that this one replaced, whatever was done to its data since', () => {
+    const did = (id: string, action: Transaction['action'], from: string, to: string) => [
+      { kind: 'opened' as const, transaction: { id, action, from: v(from), to: v(to) } },
+      { kind: 'ended' as const, tx: id, outcome: 'committed' as const },
+    ];
+    const records = recordsOf([...did('a', 'upgrade', '1.0.0', '2.0.0'), ...did('b', 'backup', '2.0.0', '2.0.0')]);
+    expect(committedBefore(v('2.0.0'), { records })).toBe('1.0.0');
   });
 });
