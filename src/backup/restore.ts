@@ -33,7 +33,7 @@ export interface Restored {
 export async function restoreBackup(backup: string, restore: string, context: BackupContext): Promise<Restored> {
   const finished = await finishRestores(context);
   const known = finished.find((journal) => journal.restore === restore);
-  if (known !== undefined) return restored(known);
+  if (known !== undefined) return restored(await settle(known, context));
   const record = await readRecord(context.settings.directory, backup);
   const targets: RestoreTarget[] = [];
   const works: Raw[] = [];
@@ -44,8 +44,26 @@ export async function restoreBackup(backup: string, restore: string, context: Ba
     throw error;
   }
   const journal: Journal = { schema: 1, restore, backup, state: 'open', targets };
-  await writeJournal(journal, context);
+  await openJournal(journal, works, context);
   return restored(await swap(journal, context));
+}
+
+/**
+ * A journal whose write has failed may be on the disk all the same, and a later order would go on with it under a node that
+ * runs: it is taken away again, or the node stays down.
+ */
+async function openJournal(journal: Journal, works: readonly Raw[], context: BackupContext): Promise<void> {
+  try {
+    await writeJournal(journal, context);
+  } catch (error) {
+    try {
+      await removeJournal(journal.restore, context);
+    } catch (cause) {
+      throw unfinished(journal, cause);
+    }
+    for (const work of works) await removeOurs(work, context.run);
+    throw error;
+  }
 }
 
 /** Goes on with restores that were interrupted between their renames. All journals, now done. Idempotent. */
@@ -72,17 +90,31 @@ function restored({ backup, targets }: Journal): Restored {
   return { backup, before: targets.map(({ before }) => textOf(before)) };
 }
 
+/** Whoever wrote that it is done may have died before that was on the disk. */
+async function settle(journal: Journal, context: BackupContext): Promise<Journal> {
+  try {
+    await writeJournal(journal, context);
+    return journal;
+  } catch (cause) {
+    throw unfinished(journal, cause);
+  }
+}
+
 /** Whatever fails in here, a disk too, fails between the renames. */
 async function swap(journal: Journal, context: BackupContext): Promise<Journal> {
   try {
     return await swapAll(journal, context);
   } catch (cause) {
     if (cause instanceof UpdaterError && cause.code === 'BACKUP_RESTORE') throw cause;
-    throw new UpdaterError('BACKUP_RESTORE', `the restore of ${journal.backup} was not finished`, {
-      remedy: 'The node must stay down until it is. Mend what is named above, and restore the same backup again.',
-      cause,
-    });
+    throw unfinished(journal, cause);
   }
+}
+
+function unfinished({ backup }: Journal, cause: unknown): UpdaterError {
+  return new UpdaterError('BACKUP_RESTORE', `the restore of ${backup} was not finished`, {
+    remedy: 'The node must stay down until it is. Mend what is named above, and restore the same backup again.',
+    cause,
+  });
 }
 
 /** From the first rename to the last; each phase is durable before the next begins. */
