@@ -36,6 +36,15 @@ function downIsOver(w: World): boolean {
 }
 
 const SEE: readonly Part[] = [
+  does(
+    'looks whether `down` still holds',
+    (w) => {
+      if (downIsOver(w)) w.down = '';
+      // From here until the restart nobody looks again.
+      w.blind = w.down !== '';
+    },
+    'part',
+  ),
   {
     say: 'looks for `fallback`, and forgets what an earlier try saw',
     act: (w) => {
@@ -44,13 +53,6 @@ const SEE: readonly Part[] = [
       return 'part';
     },
   },
-  does(
-    'looks whether `down` still holds',
-    (w) => {
-      if (downIsOver(w)) w.down = '';
-    },
-    'part',
-  ),
   { say: 'looks whether `current` was switched', act: (w) => (w.fallback === w.current ? 'line' : 'part') },
   does('marks `restart`', (w) => void (w.restart = true)),
 ];
@@ -96,7 +98,7 @@ const RESTART: readonly Part[] = [
 
 const UNMARK: readonly Part[] = [
   does('removes the mark `restart`', (w) => void (w.restart = false), 'part'),
-  does('removes the mark `down`', (w) => void (w.down = ''), 'part'),
+  does('removes the mark `down`', (w) => void ((w.down = ''), (w.blind = false)), 'part'),
   does('removes the mark `open`', (w) => void (w.open = false)),
 ];
 
@@ -112,7 +114,7 @@ export const REVERT: readonly Line[] = [
     ],
   },
   {
-    text: `sh -c 'cd /opt/%i; [ -L fallback ] || exit 0; m=/run/node-updater/%i; mkdir -p $m; rm -f $m/restart; [ ! -e $m/down ] || case $(systemctl show -P InvocationID %i.service) in ""|"$(cat $m/down)") ;; *) rm -f $m/down;; esac; [ "$(readlink fallback)" = "$(readlink current)" ] || touch $m/restart'`,
+    text: `sh -c 'm=/run/node-updater/%i; mkdir -p $m; [ ! -e $m/down ] || case $(systemctl show -P InvocationID %i.service) in ""|"$(cat $m/down)") ;; *) rm -f $m/down;; esac; cd /opt/%i; [ -L fallback ] || exit 0; rm -f $m/restart; [ "$(readlink fallback)" = "$(readlink current)" ] || touch $m/restart'`,
     parts: SEE,
   },
   {
