@@ -68,19 +68,31 @@ export async function pruneBackups(needed: readonly string[], context: Room): Pr
 type ResultOf<Kind> = Extract<BackupResult, { readonly kind: Kind }>;
 
 async function order<Work extends BackupWork>(work: Work, context: Room): Promise<ResultOf<Work['kind']>> {
-  const { bus, files, layout, settings, heartbeat } = context;
+  const { bus, layout, settings, heartbeat } = context;
   const id = randomUUID();
   const full: BackupOrder = { schema: 1, id, settings: backupOf(settings), ...work };
-  await files.makeDirectory(layout.run, 0o755);
-  await files.remove(layout.backupReport);
-  await files.replace(layout.backupOrder, JSON.stringify(full), 0o600);
   const unit = `node-updater-backup@${settings.node}.service`;
+  await handOver(full, unit, context);
   const job = await heartbeat.during(bus.start(unit, LONGEST));
   const line = await readLine(layout.backupReport);
   if (line?.id !== id) throw died(unit, job);
   if (line.kind === 'failed') throw failure(line);
   if (line.result.kind !== work.kind) throw died(unit, job);
   return line.result as ResultOf<Work['kind']>;
+}
+
+/** What fails here says nothing about the data, and must not look as if the room had said it. */
+async function handOver(full: BackupOrder, unit: string, { files, layout }: Room): Promise<void> {
+  try {
+    await files.makeDirectory(layout.run, 0o755);
+    await files.remove(layout.backupReport);
+    await files.replace(layout.backupOrder, JSON.stringify(full), 0o600);
+  } catch (cause) {
+    throw new UpdaterError('BACKUP_ROOM', `the order for ${unit} cannot be written`, {
+      cause,
+      remedy: `See what is wrong with ${layout.run}: df -h ${layout.run}; df -i ${layout.run}`,
+    });
+  }
 }
 
 function backupOf({ backup, file }: ActivationContext['settings']): BackupSettings {

@@ -2,45 +2,113 @@
  * Puts a backup back, and with it the version that the node then runs. From the first to the last step the file `restoring`
  * lets nobody start the node, across any crash: no version meets data that is only half there (DESIGN.md section 6).
  */
-import { UpdaterError } from '../errors.ts';
+import { readFile } from 'node:fs/promises';
+import { errnoOf, UpdaterError, type ErrorCode } from '../errors.ts';
+import type { UnitFacts } from '../host/ports.ts';
 import { linkText } from '../layout.ts';
 import type { Version } from '../release.ts';
 import { restoreBackup } from './backup-room.ts';
 import type { ActivationContext } from './context.ts';
-import { stopNode } from './stop.ts';
+import { judgeUnit } from './gate.ts';
+import { rests, stopNode } from './stop.ts';
 
 export interface Restore {
   readonly backup: string;
   /** Names it: called again with the same, it goes on or is done already. */
   readonly id: string;
   readonly to: Version;
+  /** `resting`: its operator had stopped the node before all this. */
+  readonly before: 'running' | 'resting';
 }
 
+/** What becomes of the node when its data is whole: what its operator stopped stays down. */
+export type Then = 'start' | 'rest';
+
 export type RestoreEnd =
-  | { readonly kind: 'done' }
+  | { readonly kind: 'done'; readonly then: Then }
   /** The data is as it was, and `current` too; the node is still down. */
-  | { readonly kind: 'refused'; readonly error: UpdaterError }
+  | { readonly kind: 'refused'; readonly then: Then; readonly error: UpdaterError }
   /** Between two renames: the node stays down, and this is to be called again. */
   | { readonly kind: 'half-done'; readonly error: unknown };
 
 /** Never throws: what it cannot finish leaves the node held down. */
-export async function restoreData({ backup, id, to }: Restore, context: ActivationContext): Promise<RestoreEnd> {
-  const { files, layout } = context;
+export async function restoreData(restore: Restore, context: ActivationContext): Promise<RestoreEnd> {
+  const { bus, files, layout, unit } = context;
   try {
-    await files.replace(layout.restoring, `${backup}\n`, 0o644);
-    const refusal = await putBack(backup, id, context);
-    if (refusal === undefined) await files.switchLink(linkText(to), layout.current);
+    // A boot has forgotten it; without it nothing goes on should this process die.
+    await files.mark(layout.openMark, '');
+    const then = await holdDown(restore, context);
+    if (then instanceof UpdaterError) return { kind: 'refused', then: 'start', error: then };
+    const refusal = await putBack(restore, context);
+    if (refusal === undefined) await files.switchLink(linkText(restore.to), layout.current);
+    // From here the fallback starts it, should this process die.
+    if (then === 'start') await files.mark(layout.downMark, (await bus.facts(unit)).invocationId);
     await files.remove(layout.restoring);
-    return refusal === undefined ? { kind: 'done' } : { kind: 'refused', error: refusal };
+    return refusal === undefined ? { kind: 'done', then } : { kind: 'refused', then, error: refusal };
   } catch (error) {
     return { kind: 'half-done', error };
   }
 }
 
-/** Undefined when the data is in its place; why it was left as it is, when it was. */
-async function putBack(backup: string, id: string, context: ActivationContext): Promise<UpdaterError | undefined> {
+/**
+ * Stops the node and makes the file `restoring`, which says also what becomes of the node: a run that goes on with the restore
+ * finds it down in any case. The error ACTIVATE_STOP when it cannot be stopped, and nothing was done.
+ */
+async function holdDown(restore: Restore, context: ActivationContext): Promise<Then | UpdaterError> {
+  const text = await readOrEmpty(context.layout.restoring);
+  const found = text === '' ? await stopFirst(restore, context) : await onceMore(text, context);
+  if (found instanceof UpdaterError) return found;
+  // Also when it is there: a write that failed may not be on the disk.
+  await writeHeld(restore, found, context);
+  if ((await stopNode(context)) === 'was-down' || found === 'start') return found;
+  // Somebody had started it before that.
+  await writeHeld(restore, 'start', context);
+  return 'start';
+}
+
+async function stopFirst(restore: Restore, context: ActivationContext): Promise<Then | UpdaterError> {
   try {
-    await stopNode(context);
+    if ((await stopNode(context)) === 'stopped') return 'start';
+  } catch (error) {
+    if (error instanceof UpdaterError && error.code === 'ACTIVATE_STOP') return error;
+    throw error;
+  }
+  return thenOf(restore, await context.bus.facts(context.unit));
+}
+
+function thenOf({ before }: Restore, facts: UnitFacts): Then {
+  return rests(facts) && (before === 'resting' || isOperators(facts)) ? 'rest' : 'start';
+}
+
+async function writeHeld({ backup }: Restore, then: Then, { clock, files, layout }: ActivationContext): Promise<void> {
+  const rest = then === 'rest' ? `rests ${clock.bootId}\n` : '';
+  await files.replace(layout.restoring, `${backup}\n${rest}`, 0o644);
+}
+
+function isOperators(facts: UnitFacts): boolean {
+  return judgeUnit(facts, { startedAfter: 0n, restarts: facts.service?.nRestarts ?? 0 }).kind === 'operator';
+}
+
+/** A boot starts what its operator has enabled, whatever he had stopped before. */
+async function onceMore(text: string, { bus, clock, unit }: ActivationContext): Promise<Then> {
+  const boot = /^rests (.*)$/m.exec(text)?.[1];
+  if (boot === undefined) return 'start';
+  const { unitFileState } = await bus.facts(unit);
+  return boot !== clock.bootId && unitFileState.startsWith('enabled') ? 'start' : 'rest';
+}
+
+async function readOrEmpty(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+/** Undefined when the data is in its place; why it was left as it is, when it was. */
+async function putBack({ backup, id }: Restore, context: ActivationContext): Promise<UpdaterError | undefined> {
+  try {
     await restoreBackup(backup, id, context);
     return undefined;
   } catch (error) {
@@ -49,7 +117,9 @@ async function putBack(backup: string, id: string, context: ActivationContext): 
   }
 }
 
-/** A room that died has said nothing about the data. */
+const MAY_BE_HALF: readonly ErrorCode[] = ['BACKUP_RESTORE', 'BACKUP_ROOM', 'HOST_BUS', 'HOST_STATE'];
+
+/** A room that died, or that cannot read its journals, has said nothing about the data. */
 function leavesData({ code }: UpdaterError): boolean {
-  return code !== 'BACKUP_RESTORE' && code !== 'BACKUP_ROOM' && code !== 'HOST_BUS';
+  return !MAY_BE_HALF.includes(code);
 }

@@ -1,27 +1,57 @@
 import { UpdaterError } from '../errors.ts';
 import type { UnitFacts } from '../host/ports.ts';
 import type { ActivationContext } from './context.ts';
+import { stopLimit } from './gate.ts';
 
 /** Milliseconds beyond the unit's own TimeoutStopSec=, after which systemd has killed what is left. */
 const BEYOND = 30_000;
 
+/** Between two looks at a node that is on its way, in milliseconds. */
+const LOOK = 100;
+
 /**
- * Stops the node, by our doing: should this process die, the mark lets the fallback start it again. Throws ACTIVATE_STOP when
- * it is still there after its own time-out. Idempotent.
+ * Stops the node, by our doing: should this process die, the mark lets the fallback start it again. One that was down already
+ * gets no mark, for nobody but its operator starts it. Throws ACTIVATE_STOP when it is still there after its own time-out.
  */
-export async function stopNode(context: ActivationContext): Promise<void> {
+export async function stopNode(context: ActivationContext): Promise<'stopped' | 'was-down'> {
   const { bus, files, heartbeat, layout, unit } = context;
-  const before = await bus.facts(unit);
+  const before = await lookAtLeisure(context);
+  if (rests(before)) return 'was-down';
   await files.mark(layout.downMark, before.invocationId);
   const patience = Number((before.service?.timeoutStopUsec ?? 0n) / 1000n) + BEYOND;
   const job = await heartbeat.during(bus.stop(unit, patience));
   const after = await bus.facts(unit);
-  if (isDown(after)) return;
-  throw new UpdaterError('ACTIVATE_STOP', `${unit} is ${after.activeState} after its stop (the job ended "${job}")`, {
+  if (isDown(after)) return 'stopped';
+  throw notStopped(`is ${after.activeState} after its stop (the job ended "${job}")`, unit);
+}
+
+/**
+ * One that is on its way down is somebody else's: its operator's stop would not be told from ours. And the mark must name the
+ * invocation that we stop, not the one before it.
+ */
+async function lookAtLeisure({ bus, clock, heartbeat, unit }: ActivationContext): Promise<UnitFacts> {
+  const began = clock.monotonic();
+  for (;;) {
+    const facts = await bus.facts(unit);
+    const passing = facts.activeState === 'deactivating' || (isDown(facts) && facts.job !== 0);
+    if (!passing) return facts;
+    if (clock.monotonic() - began > stopLimit(facts) + BigInt(BEYOND) * 1000n) throw notStopped('does not end', unit);
+    heartbeat.beat();
+    await clock.wait(LOOK);
+  }
+}
+
+function notStopped(how: string, unit: string): UpdaterError {
+  return new UpdaterError('ACTIVATE_STOP', `${unit} ${how}`, {
     remedy: `Its data cannot be touched while it runs. See what holds it: systemctl status ${unit}`,
   });
 }
 
 export function isDown({ activeState }: UnitFacts): boolean {
   return activeState === 'inactive' || activeState === 'failed';
+}
+
+/** Down to stay: between the halves of a restart a node is down for a moment, and has a job. */
+export function rests(facts: UnitFacts): boolean {
+  return isDown(facts) && facts.job === 0;
 }

@@ -6,7 +6,8 @@ import { arm } from '../activation/arm.ts';
 import { createBackup, dropBefore, finishRestores, pruneBackups, sealBackup } from '../activation/backup-room.ts';
 import { cleanUp } from '../activation/clean.ts';
 import { isSocketActivated } from '../activation/gate.ts';
-import { restoreData } from '../activation/restore.ts';
+import { exists } from '../activation/links.ts';
+import { restoreData, type Then } from '../activation/restore.ts';
 import { startNode } from '../activation/start.ts';
 import { isDown, stopNode } from '../activation/stop.ts';
 import { UpdaterError } from '../errors.ts';
@@ -32,12 +33,15 @@ export async function stopForBackup(progress: Progress, context: MachineContext)
   if (isDown(facts)) {
     if (progress.before === 'resting') return { event: 'resting' };
     // What rests until its socket wakes it waits for the backup room by its drop-in.
-    if (isSocketActivated(facts)) return OK;
-    return { event: 'operator', facts: { message: `${context.unit} was stopped by its operator` } };
+    return isSocketActivated(facts) ? OK : stoppedMeanwhile(context);
   }
-  await stopNode(context);
+  if ((await stopNode(context)) === 'was-down') return stoppedMeanwhile(context);
   progress.before = 'down';
   return OK;
+}
+
+function stoppedMeanwhile({ unit }: MachineContext): Answer {
+  return { event: 'operator', facts: { message: `${unit} was stopped by its operator` } };
 }
 
 /** The step `backup`. */
@@ -82,16 +86,37 @@ export async function resume(
   await arm(undefined, context);
   const facts = await context.bus.facts(context.unit);
   if (facts.activeState === 'inactive' && facts.job === 0 && !isSocketActivated(facts)) {
-    await cleanUp(context);
-    return { event: 'operator', facts: { message: `${context.unit} was stopped by its operator` } };
+    return stoppedSince(context);
   }
-  if (facts.activeState === 'failed') {
-    const { startedAfter } = await startNode('down', context);
-    progress.baseline = { startedAfter, restarts: 0 };
-  } else {
+  const since = switchedAt(id, ledger, context);
+  const missed = facts.service !== undefined && facts.service.execMainStartMonotonic < since;
+  if (facts.activeState !== 'failed' && !missed) {
     progress.baseline = { startedAfter: 0n, restarts: facts.service?.nRestarts ?? 0 };
+    return OK;
   }
-  return OK;
+  const { startedAfter, operatorStopped } = await startNode(
+    facts.activeState === 'failed' ? 'down' : 'running',
+    context,
+  );
+  progress.baseline = { startedAfter, restarts: 0 };
+  return operatorStopped ? stoppedSince(context) : OK;
+}
+
+/**
+ * From when on, in microseconds of CLOCK_MONOTONIC, a process is of the version that was switched to. The run that switched
+ * may have died before the restart, and then the version before still runs. 0 in a later boot: that starts what `current` names.
+ */
+function switchedAt(id: string, { records }: Ledger, { clock }: MachineContext): bigint {
+  const intent = records.findLastIndex(
+    ({ entry }) => entry.kind === 'intent' && entry.tx === id && entry.state === 'activate',
+  );
+  const after = intent === -1 ? undefined : records[intent + 1];
+  return after?.boot === clock.bootId ? BigInt(after.mono) : 0n;
+}
+
+async function stoppedSince(context: MachineContext): Promise<Answer> {
+  await cleanUp(context);
+  return stoppedMeanwhile(context);
 }
 
 function unproven(to: string, { settings, unit }: MachineContext): UpdaterError {
@@ -112,12 +137,13 @@ export async function restore(
   ledger: Ledger,
   context: MachineContext,
 ): Promise<Answer> {
-  const end = await restoreData({ backup, id, to }, context);
+  const before = progress.before === 'resting' || open?.rests === 'yes' ? 'resting' : 'running';
+  const end = await restoreData({ backup, id, to, before }, context);
   if (end.kind === 'half-done') return heldDown(end.error, id, ledger, context);
-  const resting = progress.before === 'resting' || open?.rests === 'yes';
-  if (!resting) await startAgain(progress, context);
+  const problem = await startAgain(end.then, id, progress, ledger, context);
+  if (problem !== undefined) return problem;
   if (end.kind === 'refused') return { event: 'refused', failure: failureOf(end.error) };
-  return { event: resting ? 'resting' : 'ok', facts: { restored: backup } };
+  return { event: end.then === 'rest' ? 'resting' : 'ok', facts: { restored: backup } };
 }
 
 /** The step `go-back` of a version that is stranded: its data as it was before, and the version before. Idempotent. */
@@ -135,9 +161,10 @@ export async function goBack(
     await cleanUp(context);
     throw noWayBack(transaction, context);
   }
-  const end = await restoreData({ backup, id, to: from }, context);
+  const end = await restoreData({ backup, id, to: from, before: 'running' }, context);
   if (end.kind === 'half-done') return heldDown(end.error, id, ledger, context);
-  await startAgain(progress, context);
+  const problem = await startAgain(end.then, id, progress, ledger, context);
+  if (problem !== undefined) return problem;
   if (end.kind === 'done') return { event: 'ok', facts: { restored: backup } };
   await cleanUp(context);
   const { remedy, ...failure } = failureOf(end.error);
@@ -151,27 +178,52 @@ function afterwards({ from, to }: Transaction, { settings: { node } }: MachineCo
 
 /**
  * The node stays down until the restore is finished. The mark `open` has the fallback start us again at once; after some
- * tries it goes, and the next run goes on, or a boot, or who starts the node.
+ * tries it goes, and the next run goes on, or a boot, or who starts the node. What was not begun ends after these tries.
  */
-async function heldDown(
-  error: unknown,
-  tx: string,
-  ledger: Ledger,
-  { files, layout }: MachineContext,
-): Promise<Answer> {
-  const tries = ledger.records.filter(
-    ({ entry }) => entry.kind === 'intent' && entry.tx === tx && RESTORING.has(entry.state),
-  );
-  await files.remove(layout.downMark);
-  if (tries.length >= MOST_TRIES) await files.remove(layout.openMark);
-  return { event: 'later', failure: failureOf(error) };
+async function heldDown(error: unknown, tx: string, ledger: Ledger, context: MachineContext): Promise<Answer> {
+  const { files, layout, log } = context;
+  const failure = failureOf(error);
+  if (!isLastTry(tx, ledger)) return { event: 'later', failure };
+  if (!(await exists(layout.restoring))) {
+    await cleanUp(context);
+    throw error;
+  }
+  try {
+    await files.remove(layout.openMark);
+  } catch (second) {
+    log.warn(`The fallback goes on with the restore at once: ${failureOf(second).message}`);
+  }
+  return { event: 'later', failure };
 }
 
-async function startAgain(progress: Progress, context: MachineContext): Promise<void> {
+function isLastTry(tx: string, { records }: Ledger): boolean {
+  const tries = records.filter(({ entry }) => entry.kind === 'intent' && entry.tx === tx && RESTORING.has(entry.state));
+  return tries.length >= MOST_TRIES;
+}
+
+/**
+ * Undefined when the node is up again, or is to rest. What says nothing about the version that was to start is tried again: the
+ * fallback starts the node by its mark, and then us.
+ */
+async function startAgain(
+  then: Then,
+  tx: string,
+  progress: Progress,
+  ledger: Ledger,
+  context: MachineContext,
+): Promise<Answer | undefined> {
+  const { files, layout } = context;
+  if (then === 'rest') {
+    await files.mark(layout.stoppedMark, '');
+    return undefined;
+  }
   try {
     const { startedAfter } = await startNode('down', context);
     progress.baseline = { startedAfter, restarts: 0 };
+    return undefined;
   } catch (error) {
+    const failure = failureOf(error);
+    if (!countsAgainst(failure) && !isLastTry(tx, ledger)) return { event: 'later', failure };
     await cleanUp(context);
     throw error;
   }

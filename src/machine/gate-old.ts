@@ -1,9 +1,8 @@
 import { cleanUp } from '../activation/clean.ts';
 import { exists } from '../activation/links.ts';
 import { soakNode, type Soaked } from '../activation/soak.ts';
-import { isDown } from '../activation/stop.ts';
+import { rests } from '../activation/stop.ts';
 import { UpdaterError } from '../errors.ts';
-import type { UnitFacts } from '../host/ports.ts';
 import type { MachineContext } from './context.ts';
 import type { OpenTransaction } from './recover.ts';
 import type { Answer } from './run.ts';
@@ -25,11 +24,6 @@ export async function gateOld(open: OpenTransaction | undefined, context: Machin
   if (soaked.kind === 'held') return { event: 'ok' };
   // Nobody was seen to stop it: it ended by itself, or could not be started.
   throw notHealthy(`${unit} is not running`, context);
-}
-
-/** Down to stay: between the halves of a restart a node is down for a moment, and has a job. */
-function rests(facts: UnitFacts): boolean {
-  return isDown(facts) && facts.job === 0;
 }
 
 /**
