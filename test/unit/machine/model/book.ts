@@ -5,6 +5,7 @@
 import { committedBefore } from '../../../../src/machine/plan.ts';
 import type { Entry, LedgerRecord } from '../../../../src/machine/record.ts';
 import { findOpen, quarantined, type OpenTransaction } from '../../../../src/machine/recover.ts';
+import type { Working } from '../../../../src/machine/state.ts';
 import type { Version } from '../../../../src/release.ts';
 import { recordsOf } from '../support.ts';
 
@@ -16,9 +17,13 @@ export interface Page {
   readonly open: OpenTransaction | undefined;
   readonly quarantined: ReadonlySet<string>;
   readonly opened: number;
+  /** How often the open transaction has begun that step. */
+  readonly times: (state: Working) => number;
   readonly lastEnded: Ended | undefined;
   readonly key: string;
 }
+
+const COUNTED = ['resume', 'restore', 'go-back'] as const satisfies readonly Working[];
 
 export interface Book {
   page(number: number): Page;
@@ -62,6 +67,11 @@ function pageOf(records: readonly LedgerRecord[]): Page {
   const lastEnded = ended.at(-1);
   const interrupted = ended.filter(({ failure }) => failure?.code === 'ACTIVATE_INTERRUPTED').length;
   const before = (['old', 'new'] as Version[]).map((version) => committedBefore(version, { records }) ?? '');
+  const begun = (state: Working): number =>
+    entries.filter((entry) => entry.kind === 'intent' && entry.tx === open?.transaction.id && entry.state === state)
+      .length;
+  const counts = new Map<Working, number>(COUNTED.map((state) => [state, begun(state)]));
+  const times = (state: Working): number => counts.get(state) ?? 0;
   const reach =
     open === undefined
       ? ''
@@ -72,8 +82,12 @@ function pageOf(records: readonly LedgerRecord[]): Page {
           open.failure?.code,
           open.lastEvent,
           open.boot,
+          open.rests,
+          open.backup,
+          open.restored,
+          ...COUNTED.map(times),
         ];
   const last = [from, to, lastEnded?.outcome, lastEnded?.quarantine?.cause, lastEnded?.failure?.code];
   const key = JSON.stringify([reach, [...held].sort(), interrupted, before, last, transactions.length]);
-  return { records, open, quarantined: held, opened: transactions.length, lastEnded, key };
+  return { records, open, quarantined: held, opened: transactions.length, times, lastEnded, key };
 }

@@ -2,9 +2,12 @@
 import type { Entry } from '../../../../src/machine/record.ts';
 import type { Event, State, Transaction, Working } from '../../../../src/machine/state.ts';
 import { begin, next } from '../../../../src/machine/transitions.ts';
-import type { Effect, Program } from './effect.ts';
+import { BACKUP } from './backup.ts';
+import type { Effect, Limits, Program } from './effect.ts';
 import { ENDING } from './ending.ts';
+import { FORWARD } from './forward.ts';
 import { REVERT, type Line, type Part } from './fallback.ts';
+import { RESTORE } from './restore.ts';
 import { UPGRADING } from './upgrading.ts';
 import type { World } from './world.ts';
 
@@ -19,31 +22,32 @@ export interface Design {
   readonly sweep: (w: World, transaction: 'open' | 'none') => void;
   /** Whether the end of the transaction's unit starts node-updater-revert@. */
   readonly deadMan: 'set' | 'missing';
+  readonly limits: Limits;
   /** What becomes of an entry on its way into the ledger. */
   readonly writes: (entry: Entry) => Entry;
 }
 
-/** The steps about data, and the way forward: no transaction of the model takes them. */
-const NOT_EXPLORED: Pick<Program, 'stop' | 'backup' | 'resume' | 'restore' | 'go-back'> = {
-  stop: [],
-  backup: [],
-  resume: [],
-  restore: [],
-  'go-back': [],
-};
-
 export const REAL: Design = {
   next,
   begin,
-  program: { ...UPGRADING, ...ENDING, ...NOT_EXPLORED },
+  program: { ...UPGRADING, ...ENDING, ...BACKUP, ...RESTORE, ...FORWARD },
   revert: REVERT,
   bootKeepsOff: (w) => w.open,
   sweep: (w, transaction) => {
     Object.assign(w, { litter: false, copy: '' });
     if (transaction === 'open' || w.fallback !== '') return;
-    Object.assign(w, { open: false, down: '', stopped: false, restart: false, dropIn: false, loaded: false });
+    Object.assign(w, {
+      open: false,
+      down: '',
+      blind: false,
+      stopped: false,
+      restart: false,
+      dropIn: false,
+      loaded: false,
+    });
   },
   deadMan: 'set',
+  limits: { resumes: 1, tries: 2 },
   writes: (entry) => entry,
 };
 

@@ -69,16 +69,27 @@ export function imagesOf(w: World): readonly Links[] {
 export function crashed(w: World, first: World): readonly World[] {
   const ledgers = [...new Set([w.ledgerFlushed, w.ledger])];
   const stages = stagesOf(w);
+  const data = dataImagesOf(w);
   return imagesOf(w).flatMap(({ current, fallback }) =>
     ledgers.flatMap((ledger) =>
-      stages.map((staged) => ({
-        ...first,
-        ...{ current, fallback, diskCurrent: current, diskFallback: fallback, ledger, ledgerFlushed: ledger, staged },
-        ...{ stagedFlush: staged === '' ? ('' as const) : ('all' as const), litter: w.litter, request: '' as const },
-        ...{ boot: w.boot + 1, enabled: w.enabled, act: 'inactive' as const, runs: '' as const, tx: 'idle' as const },
-        ...(w.enabled ? { job: 'start' as const, by: 'boot' as const, bootUnit: 'queued' as const } : {}),
-        ...{ everStopped: w.everStopped, evidence: w.evidence, committing: w.committing, budget: w.budget },
-      })),
+      stages.flatMap((staged) =>
+        data.map((image): World => ({
+          ...first,
+          ...image,
+          ...{ current, fallback, diskCurrent: current, diskFallback: fallback, ledger, ledgerFlushed: ledger, staged },
+          ...{ stagedFlush: staged === '' ? ('' as const) : ('all' as const), litter: w.litter, request: '' as const },
+          ...{ boot: w.boot + 1, enabled: w.enabled, act: 'inactive' as const, runs: '' as const, tx: 'idle' as const },
+          ...(w.enabled ? { job: 'start' as const, by: 'boot' as const, bootUnit: 'queued' as const } : {}),
+          ...(w.enabled ? { restoreUnit: 'queued' as const } : {}),
+          ...{
+            wish: 'run' as const,
+            everStopped: w.everStopped,
+            evidence: w.evidence,
+            committing: w.committing,
+            budget: w.budget,
+          },
+        })),
+      ),
     ),
   );
 }
@@ -86,4 +97,39 @@ export function crashed(w: World, first: World): readonly World[] {
 function stagesOf(w: World): readonly World['staged'][] {
   if (w.staged === '' || w.stagedFlush === 'all') return [w.staged];
   return w.stagedFlush === 'contents' ? ['', w.staged] : ['', 'torn'];
+}
+
+type OfData =
+  | 'data'
+  | 'diskData'
+  | 'backup'
+  | 'diskBackup'
+  | 'restoring'
+  | 'diskRestoring'
+  | 'journal'
+  | 'diskJournal'
+  | 'journalOf'
+  | 'laid';
+
+function anotherBoot(held: World['restoring']): World['restoring'] {
+  return held === 'rests' ? 'rests before' : held;
+}
+
+/** What a power cut could leave of the data, its backup, and the two files that say what is done to it: each on its own. */
+function dataImagesOf(w: World): readonly Pick<World, OfData>[] {
+  const datas = w.data === w.diskData ? [w.data] : [w.diskData, 'half' as const, w.data];
+  const backups = [...new Set([w.diskBackup, w.backup])];
+  const held = [...new Set([w.diskRestoring, w.restoring].map(anotherBoot))];
+  const journals = [...new Set([w.diskJournal, w.journal])];
+  return datas.flatMap((data) =>
+    backups.flatMap((backup) =>
+      held.flatMap((restoring) =>
+        journals.map((journal) => ({
+          ...{ data, diskData: data, backup, diskBackup: backup, restoring, diskRestoring: restoring },
+          ...{ journal, diskJournal: journal, journalOf: journal === '' ? ('' as const) : w.journalOf },
+          laid: journal === '' ? ('' as const) : w.laid,
+        })),
+      ),
+    ),
+  );
 }

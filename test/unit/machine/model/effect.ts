@@ -4,7 +4,7 @@ import type { ErrorCode } from '../../../../src/errors.ts';
 import type { OpenTransaction } from '../../../../src/machine/recover.ts';
 import type { Event, Working } from '../../../../src/machine/state.ts';
 import { flushHome } from './disk.ts';
-import { factsOf } from './node.ts';
+import { NOTED, factsOf } from './node.ts';
 import type { V, World } from './world.ts';
 
 /** What follows: the next effect, nothing yet, another effect of this step, or the step's answer. */
@@ -19,17 +19,30 @@ export interface About {
   readonly to: V;
   readonly open: OpenTransaction;
   readonly slow: boolean;
+  /** How often this run's step was begun: by this run and those before it. */
+  readonly times: (state: Working) => number;
+  readonly limits: Limits;
+}
+
+/** After how many tries a person is asked; those of the model are lower. */
+export interface Limits {
+  readonly resumes: number;
+  readonly tries: number;
 }
 
 export interface Effect {
   readonly say: string;
-  /** The call of a port that this is, if it is one: a test holds these against what the real functions call. */
-  readonly port?: string;
+  /** The calls of a port that this is, if it is any: a test holds these against what the real functions call. */
+  readonly port?: string | readonly string[];
   /** What may refuse it: `disk` an error of the file system, `bus` the loss of the bus. */
   readonly needs?: 'disk' | 'bus';
   readonly act: (w: World, about: About) => Flow;
   /** What else may come of it, without anybody's doing: time passes. */
   readonly late?: (w: World, about: About) => Flow;
+  /** What follows when it is refused; absent: the step has failed. */
+  readonly refused?: (w: World, code: ErrorCode) => Flow;
+  /** Done by the backup room, which may die alone. */
+  readonly by?: 'room';
 }
 
 export type Program = Readonly<Record<Working, readonly Effect[]>>;
@@ -57,6 +70,11 @@ export const flush: Effect = { say: 'flushes /opt/demo', needs: 'disk', act: aft
 
 export function failed(code: ErrorCode): Answered {
   return { answer: 'failed', code };
+}
+
+/** As the gate judges what the soak is about. */
+export function soakVerdict(w: World): Verdict {
+  return verdict(w, w.since === 'noted' ? NOTED : 0n, w.base);
 }
 
 export function verdict(w: World, startedAfter: bigint, restarts = 0): Verdict {
@@ -90,4 +108,32 @@ export function soakLook(w: World, judged: Verdict): Flow {
 
 export function is(current: V, expected: V): Flow {
   return current === expected ? 'next' : failed('HOST_STATE');
+}
+
+/** An effect that others go to by name. */
+export interface Step extends Omit<Effect, 'act' | 'late' | 'refused'> {
+  readonly at?: string;
+  readonly act: (w: World, about: About) => Flow | Go;
+  readonly late?: (w: World, about: About) => Flow | Go;
+  readonly refused?: (w: World, code: ErrorCode) => Flow | Go;
+}
+
+export interface Go {
+  readonly go: string;
+}
+
+/** Names into places. */
+export function assemble(steps: readonly Step[]): readonly Effect[] {
+  const place = (flow: Flow | Go): Flow => {
+    if (typeof flow === 'string' || !('go' in flow)) return flow;
+    const to = steps.findIndex(({ at }) => at === flow.go);
+    if (to === -1) throw new Error(`no effect is called ${flow.go}`);
+    return { to };
+  };
+  return steps.map(({ act, late, refused, ...effect }) => ({
+    ...effect,
+    act: (w, about) => place(act(w, about)),
+    ...(late === undefined ? {} : { late: (w: World, about: About) => place(late(w, about)) }),
+    ...(refused === undefined ? {} : { refused: (w: World, code: ErrorCode) => place(refused(w, code)) }),
+  }));
 }

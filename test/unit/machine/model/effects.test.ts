@@ -17,7 +17,7 @@ import { run } from '../../../../src/host/run.ts';
 import { layoutAt, type NodeLayout } from '../../../../src/layout.ts';
 import type { MachineContext } from '../../../../src/machine/context.ts';
 import { failureOf, type Answer } from '../../../../src/machine/run.ts';
-import type { Event, Working } from '../../../../src/machine/state.ts';
+import type { Event, Transaction, Working } from '../../../../src/machine/state.ts';
 import { makeSteps } from '../../../../src/machine/steps.ts';
 import type { Digest, NodeName } from '../../../../src/release.ts';
 import { stillClock, v } from '../support.ts';
@@ -26,6 +26,7 @@ import { BOOT, REVERT } from './fallback.ts';
 import { advance, factsOf } from './node.ts';
 import { aboutOf, follow } from './transaction.ts';
 import { REAL } from './design.ts';
+import { DOWN, STEPS } from './step-cases.ts';
 import { firstWorld, type World } from './world.ts';
 
 const UNITS = fileURLToPath(new URL('../../../../units', import.meta.url));
@@ -39,6 +40,7 @@ beforeEach(async () => {
   calls = [];
   await mkdir(`${layout.versions}/old`, { recursive: true });
   await mkdir(layout.run, { recursive: true });
+  await mkdir(layout.state, { recursive: true });
   await symlink('versions/old', layout.current);
 });
 afterEach(() => rm(root, { recursive: true }));
@@ -70,6 +72,17 @@ function recordingFiles(): Files {
   };
 }
 
+/** What the backup room answers, in the file that systemd opens for it. */
+async function answerOfRoom(w: World): Promise<void> {
+  const order = JSON.parse(await readFile(layout.backupOrder, 'utf8')) as { id: string; kind: string };
+  const damaged = { kind: 'failed', code: 'BACKUP_DAMAGED', message: 'it is not there', remedy: 'none' };
+  const done = { kind: 'done', result: { kind: order.kind, backup: 'b', before: [] } };
+  await writeFile(
+    layout.backupReport,
+    `${JSON.stringify({ id: order.id, ...(w.data !== '' && w.backup === '' && order.kind === 'restore' ? damaged : done) })}\n`,
+  );
+}
+
 /** A bus whose unit does what the model's node does. */
 function recordingBus(w: World): SystemBus {
   const settled = <T>(call: string, value: T) => {
@@ -88,9 +101,13 @@ function recordingBus(w: World): SystemBus {
       w.loaded = existsSync(layout.probation);
       return settled('reload', undefined);
     },
+    start: () => answerOfRoom(w).then(() => settled('start', 'done' as const)),
     tryRestart: () => restarted('tryRestart'),
     restart: () => restarted('restart'),
-    stop: () => settled('stop', 'done' as const),
+    stop: () => {
+      Object.assign(w, DOWN);
+      return settled('stop', 'done' as const);
+    },
     resetFailed: () => settled('resetFailed', undefined),
     watch: () => Promise.resolve({ [Symbol.asyncDispose]: () => Promise.resolve() }),
   } as Partial<SystemBus> as SystemBus;
@@ -101,7 +118,8 @@ function contextOf(w: World): MachineContext {
   return {
     layout,
     unit: 'demo.service',
-    settings: { node: 'demo', gate },
+    settings: { node: 'demo', gate, backup: {} },
+    log: { warn: () => undefined },
     files: recordingFiles(),
     clock: { ...stillClock(), bootId: '0', wait: () => Promise.resolve(void goOn(w)) },
     bus: recordingBus(w),
@@ -116,15 +134,26 @@ function goOn(w: World): string | undefined {
 }
 
 /** A world in the middle of an upgrade, about to take `state`. */
-function worldAt(state: Working, change: Partial<World>): { w: World; model: Parameters<typeof aboutOf>[1] } {
+function worldAt(
+  state: Working,
+  change: Partial<World>,
+  as: Partial<Transaction> = {},
+): { w: World; model: Parameters<typeof aboutOf>[1] } {
   const book = makeBook();
   const w: World = { ...firstWorld('upgrade', 0, book), tx: 'running', staged: 'good', state, phase: 'step', op: 0 };
-  const transaction = { id: 't', action: 'upgrade', from: 'old', to: 'new' } as never;
+  const transaction = { id: 't', action: 'upgrade', from: 'old', to: 'new', ...as } as never;
   w.ledger = book.append(w.ledger, { kind: 'opened', transaction }, 0);
   w.ledger = book.append(w.ledger, { kind: 'intent', tx: 't', state: 'activate' }, 0);
   return {
     w: { ...w, ...change },
-    model: { design: REAL, book, sulky: false, slow: false, collectable: false },
+    model: {
+      design: REAL,
+      book,
+      sulky: false,
+      slow: false,
+      collectable: false,
+      data: { backups: 'first', back: 'restore-data' },
+    },
   };
 }
 
@@ -148,8 +177,8 @@ interface Did {
 }
 
 /** What the real step does and answers. */
-async function done(state: Working, change: Partial<World>): Promise<Did> {
-  const { w, model } = worldAt(state, change);
+async function done(state: Working, change: Partial<World>, as?: Partial<Transaction>): Promise<Did> {
+  const { w, model } = worldAt(state, change, as);
   await layOut(w);
   const { open } = aboutOf(w, model);
   const steps = makeSteps(
@@ -167,14 +196,14 @@ async function done(state: Working, change: Partial<World>): Promise<Did> {
 }
 
 /** What the model's step does and answers. */
-function modelled(state: Working, change: Partial<World>): Did {
-  const { w, model } = worldAt(state, change);
+function modelled(state: Working, change: Partial<World>, as?: Partial<Transaction>): Did {
+  const { w, model } = worldAt(state, change, as);
   const made: string[] = [];
   while (w.phase === 'step') {
     const effect = REAL.program[state][w.op];
     if (effect === undefined) throw new Error(`${state} has no effect ${w.op}`);
     const flow = effect.act(w, aboutOf(w, model));
-    if (effect.port !== undefined) made.push(effect.port);
+    if (effect.port !== undefined) made.push(...[effect.port].flat());
     if (flow === 'blocked') {
       if (goOn(w) === undefined) throw new Error(`${state} waits for ever`);
       continue;
@@ -184,58 +213,9 @@ function modelled(state: Working, change: Partial<World>): Did {
   return { calls: made, event: w.answer as Event, code: w.code };
 }
 
-const ARMED = {
-  current: 'new',
-  fallback: 'old',
-  runs: 'new',
-  fresh: true,
-  open: true,
-  dropIn: true,
-  loaded: true,
-} as const;
-const BACK = { open: false, dropIn: true, loaded: true } as const;
-
-const STEPS: readonly { readonly state: Working; readonly of: string; readonly at: Partial<World> }[] = [
-  { state: 'arm', of: 'a node that runs', at: {} },
-  { state: 'arm', of: 'a node that is armed already', at: { fallback: 'old' } },
-  { state: 'arm', of: 'a link that somebody changed', at: { current: 'new' } },
-  { state: 'activate', of: 'a node that is armed', at: { ...ARMED, current: 'old' } },
-  { state: 'start', of: 'a node that runs', at: { ...ARMED, runs: 'old', fresh: false } },
-  { state: 'start', of: 'a node that is down', at: { ...ARMED, before: 'down', act: 'failed', runs: '' } },
-  { state: 'start', of: 'a node that its operator has stopped', at: { ...ARMED, act: 'inactive', runs: '' } },
-  {
-    state: 'start',
-    of: 'a node that had exited before its operator stopped it',
-    at: { ...ARMED, act: 'inactive', runs: '', restarts: 1 },
-  },
-  { state: 'commit', of: 'a node that holds', at: ARMED },
-  { state: 'commit', of: 'a node that has exited', at: { ...ARMED, restarts: 1 } },
-  { state: 'commit', of: 'a node that waits for its restart', at: { ...ARMED, act: 'auto', runs: '' } },
-  { state: 'commit', of: 'a node that is on its way down', at: { ...ARMED, act: 'deactivating', job: 'stop' } },
-  { state: 'commit', of: 'a node that its operator has stopped', at: { ...ARMED, act: 'inactive', runs: '' } },
-  { state: 'commit', of: 'a link that somebody changed', at: { ...ARMED, current: 'old' } },
-  { state: 'clean', of: 'a node on probation', at: { ...ARMED, fallback: '' } },
-  { state: 'clean', of: 'a node that is not', at: { ...ARMED, fallback: '', dropIn: false, loaded: false } },
-  { state: 'withdraw', of: 'a node on probation', at: { ...BACK, act: 'inactive', runs: '' } },
-  { state: 'settle', of: 'a node that revert@ has not put back', at: ARMED },
-  { state: 'settle', of: 'a node that revert@ is not done with', at: { ...BACK, open: true } },
-  { state: 'settle', of: 'a host that has booted', at: { current: 'old', fallback: 'old' } },
-  { state: 'settle', of: 'a node that was put back', at: BACK },
-  { state: 'settle', of: 'a node that was committed', at: { ...ARMED, fallback: '', open: false } },
-  { state: 'gate-old', of: 'a node that runs', at: BACK },
-  { state: 'gate-old', of: 'a node that was stopped', at: { ...BACK, stopped: true, act: 'inactive', runs: '' } },
-  {
-    state: 'gate-old',
-    of: 'a node that its operator restarts',
-    at: { ...BACK, stopped: true, act: 'inactive', job: 'start' },
-  },
-  { state: 'gate-old', of: 'a node that nobody stopped', at: { ...BACK, act: 'inactive', runs: '' } },
-  { state: 'gate-old', of: 'a node that has exited', at: { ...BACK, act: 'auto', runs: '' } },
-];
-
 describe('the model', () => {
-  it.each(STEPS)('does and answers in `$state` what the real step does, for $of', async ({ state, at }) => {
-    expect(modelled(state, at)).toEqual(await done(state, at));
+  it.each(STEPS)('does and answers in `$state` what the real step does, for $of', async ({ state, at, as }) => {
+    expect(modelled(state, at, as)).toEqual(await done(state, at, as));
   });
 
   it('makes the calls of `stage` in their order', async () => {

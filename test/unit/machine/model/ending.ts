@@ -12,20 +12,21 @@ import {
   is,
   mayTakeLong,
   soakLook,
+  soakVerdict,
   verdict,
   waits,
   type Effect,
   type Flow,
   type Program,
 } from './effect.ts';
-import { NOTED, isDown, orderStop } from './node.ts';
+import { isDown, orderStop } from './node.ts';
 import type { V, World } from './world.ts';
 
 const soak: readonly Effect[] = [
   {
-    ...bus('facts', 'soaks', (w) => soakLook(w, verdict(w, NOTED))),
+    ...bus('facts', 'soaks', (w) => soakLook(w, soakVerdict(w))),
     late: (w, about) =>
-      mayTakeLong(w, about) && verdict(w, NOTED).kind === 'waiting' ? failed('GATE_NOT_READY') : 'blocked',
+      mayTakeLong(w, about) && soakVerdict(w).kind === 'waiting' ? failed('GATE_NOT_READY') : 'blocked',
   },
   {
     say: 'has held',
@@ -52,26 +53,32 @@ function enabling(say: string, enabled: boolean): Effect {
 const commit: readonly Effect[] = [
   {
     ...bus('facts', 'takes the last look', (w) => {
-      const judged = verdict(w, NOTED);
+      const judged = soakVerdict(w);
       if (judged.kind === 'holds') return 'next';
       if (judged.kind === 'waiting') return 'blocked';
       return judged.kind === 'operator' ? { answer: 'operator' } : failed(judged.code);
     }),
     late: (w, about) =>
-      mayTakeLong(w, about) && verdict(w, NOTED).kind === 'waiting' ? failed('GATE_NOT_READY') : 'blocked',
+      mayTakeLong(w, about) && soakVerdict(w).kind === 'waiting' ? failed('GATE_NOT_READY') : 'blocked',
   },
   { say: 'reads the links', act: (w, { to }) => is(w.current, to) },
   disk('remove fallback', 'unlinks `fallback`', (w, { from }) => {
     w.committing = true;
-    if (from !== '') change(w, 'U');
+    if (from !== '' && w.fallback !== '') change(w, 'U');
   }),
   flush,
   enabling('enables a unit that it has made', true),
   answerOk,
 ];
 
+/** From now on nobody but the node's operator starts a node that is down. */
+export function unmark(w: World): void {
+  w.down = '';
+  w.blind = false;
+}
+
 /** `cleanUp`, which ends several steps; `at`: the place of its first effect in the step. */
-function cleanUp(at: number): readonly Effect[] {
+export function cleanUp(at: number): readonly Effect[] {
   return [
     { say: 'looks for the drop-in', act: (w) => (w.dropIn ? 'next' : { to: at + 2 }) },
     disk('remove probation', 'removes the drop-in of the probation', (w) => {
@@ -82,9 +89,7 @@ function cleanUp(at: number): readonly Effect[] {
       w.loaded = w.dropIn;
       return 'next';
     }),
-    disk('remove down', 'removes the mark `down`', (w) => {
-      w.down = '';
-    }),
+    disk('remove down', 'removes the mark `down`', unmark),
     disk('remove stopped', 'removes the mark `stopped`', (w) => {
       w.stopped = false;
     }),
@@ -124,8 +129,11 @@ const settle: readonly Effect[] = [
   {
     say: 'reads the links and the ledger',
     act: (w, { open }) => {
+      const wanted = w.asked === 'rollback' && open.backup !== undefined && open.transaction.data?.rollback !== 'never';
       const links = { current: versionOf(w.current), fallback: versionOf(w.fallback) };
-      return { answer: w.open ? 'armed' : judge(open, links) };
+      const judged = w.open ? 'armed' : judge(open, links);
+      const back = judged === 'forward' && wanted && open.transaction.action === 'upgrade';
+      return { answer: back ? 'going-back' : judged };
     },
   },
 ];
@@ -143,7 +151,8 @@ const gateOld: readonly Effect[] = [
   {
     say: 'looks for the mark `stopped`',
     act: (w, { open }) => {
-      const stopped = open.lastEvent === 'operator' || open.boot !== String(w.boot) || w.stopped;
+      const stopped =
+        open.rests === 'yes' || open.lastEvent === 'operator' || open.boot !== String(w.boot) || w.stopped;
       if (!stopped && w.seen === 'down') w.seen = '';
       return 'next';
     },
@@ -167,7 +176,6 @@ export const ENDING = {
   soak,
   commit,
   clean: [...cleanUp(0), answerOk],
-  prune: [answerOk],
   settle,
   withdraw,
   'gate-old': gateOld,

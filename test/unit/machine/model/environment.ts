@@ -17,6 +17,7 @@ export const KINDS = [
   'bus',
   'disk',
   'source',
+  'room',
   'timer',
 ] as const;
 /** Whatever ends at any moment. */
@@ -41,7 +42,7 @@ const HAPPENINGS: Readonly<Record<Kind, Happening>> = {
   'host crash': (w, _model, first) => crashed(w, first).map((after) => ['the host crashes and boots', after]),
   'node ends': nodeEnds,
   'operator and node': (w) => [
-    ...(isDown(w) && w.job === '' && w.down === ''
+    ...((isDown(w) && w.job === '') || w.blind
       ? []
       : ([['operator: systemctl stop the node', changed(w, stop)]] as const)),
     ['operator: systemctl start the node', changed(w, start)],
@@ -64,6 +65,7 @@ const HAPPENINGS: Readonly<Record<Kind, Happening>> = {
   bus: (w, model) => refused(w, model, 'bus'),
   disk: (w, model) => refused(w, model, 'disk'),
   source: sourceFails,
+  room: roomDies,
   timer: (w) => (w.tx === 'idle' ? [['the timer starts the transaction', { ...w, tx: 'queued' }]] : []),
 };
 
@@ -127,7 +129,8 @@ function killRevert(w: World, model: Model): readonly Move[] {
 /** What is judged by: has the version that is not committed shown that it is bad? */
 function onProbation(w: World, model: Model): boolean {
   const { open } = model.book.page(w.ledger);
-  return open !== undefined && !w.committing && w.runs === (open.transaction.to as string);
+  if (open === undefined || w.runs !== (open.transaction.to as string)) return false;
+  return open.transaction.way === 'forward' ? !open.visited.has('clean') : !w.committing;
 }
 
 function nodeEnds(w: World, model: Model): readonly Move[] {
@@ -174,11 +177,26 @@ function refused(w: World, model: Model, needs: 'bus' | 'disk'): readonly Move[]
     [
       `${what} as the transaction ${effect.say}`,
       changed(w, (after) => {
-        follow(after, { answer: 'failed', code });
+        const flow = effect.refused?.(after, code) ?? ({ answer: 'failed', code } as const);
+        if (flow !== 'blocked') follow(after, flow);
         after.wait = '';
+        if (after.phase === 'result') after.room = false;
       }),
     ],
   ];
+}
+
+/** The unit of the backup room ends without an answer: killed, out of memory, stopped by its operator. */
+function roomDies(w: World, model: Model): readonly Move[] {
+  const effect = effectOf(w, model);
+  if (effect?.by !== 'room') return [];
+  const dies = changed(w, (after) => {
+    after.room = false;
+    after.making = '';
+    const flow = effect.refused?.(after, 'BACKUP_ROOM') ?? ({ answer: 'failed', code: 'BACKUP_ROOM' } as const);
+    if (flow !== 'blocked') follow(after, flow);
+  });
+  return [[`the backup room dies as it ${effect.say}`, dies]];
 }
 
 function sourceFails(w: World, model: Model): readonly Move[] {

@@ -4,7 +4,7 @@ import { REAL, type Design } from './design.ts';
 import { KINDS, happenings, type Kind } from './environment.ts';
 import { hostMoves } from './host.ts';
 import { atRest, isTidy, wrongAtRest, wrongInTheEnd, wrongNow, wrongStep } from './invariants.ts';
-import type { Model } from './transaction.ts';
+import type { DataPlan, Model } from './transaction.ts';
 import { firstWorld, keyOf, type Scenario, type World } from './world.ts';
 
 export interface Exploration {
@@ -40,6 +40,13 @@ export interface Explored {
 /** A run of the timer or of a person settles what is left; the second one must find nothing to do. */
 const TICKS = 2;
 
+const NO_DATA: DataPlan = { backups: 'none', back: 'restore-data' };
+const DATA_PLANS: Readonly<Partial<Record<Scenario, DataPlan>>> = {
+  'backed-up upgrade': { backups: 'first', back: 'restore-data' },
+  epoch: { backups: 'first', back: 'restore-data' },
+  'epoch without backup': { backups: 'none', back: 'never' },
+};
+
 export function explore(asked: Exploration): Explored {
   const {
     scenario = 'upgrade',
@@ -51,7 +58,8 @@ export function explore(asked: Exploration): Explored {
     collectable = false,
   } = asked;
   const book = makeBook();
-  const model: Model = { design, book, sulky, slow, collectable };
+  const data = DATA_PLANS[scenario] ?? NO_DATA;
+  const model: Model = { design, book, sulky, slow, collectable, data };
   const first = firstWorld(scenario, events, book);
   const search = makeSearch(first);
   let depth = 0;

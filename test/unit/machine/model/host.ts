@@ -9,6 +9,7 @@ export function hostMoves(w: World, model: Model): readonly Move[] {
     ...transactionMoves(w, model),
     ...revertMoves(w, model),
     ...bootMoves(w, model),
+    ...restoreMoves(w),
     ...nodeMoves(w, model),
     ...askerMoves(w),
   ];
@@ -82,6 +83,15 @@ function bootMoves(w: World, model: Model): readonly Move[] {
     after.bootPart = 0;
   }
   return [[`boot@: ${part.say}`, after]];
+}
+
+/** node-updater-restore@: starts the transaction, if a restore is open. */
+function restoreMoves(w: World): readonly Move[] {
+  if (w.restoreUnit === 'idle') return [];
+  const after: World = { ...w, restoreUnit: 'idle' };
+  if (w.restoring === '') return [['systemd: finds nothing to do for restore@', after]];
+  if (w.tx === 'idle') after.tx = 'queued';
+  return [['restore@: starts the transaction', after]];
 }
 
 function nodeMoves(w: World, model: Model): readonly Move[] {

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { cases } from '../../../rig/cases.ts';
 import { KILLS } from './environment.ts';
 import { explore, type Exploration, type Explored } from './explore.ts';
-import { SCENARIOS } from './world.ts';
+import { DATA_SCENARIOS, SCENARIOS } from './world.ts';
 
 const EVENTS = Math.min(2, cases(1));
 const DAEMONS = [
@@ -44,16 +44,21 @@ const WAYS = [
   // Nobody waits for what is slow to be withdrawn, and what staging left is the same for every daemon.
   ...DAEMONS.slice(0, 3).map((daemon) => ({ scenario: 'install' as const, ...daemon })),
   { scenario: 'half-staged' as const, ...DAEMONS[0] },
+  ...DATA_SCENARIOS.map((scenario) => ({ scenario, ...DAEMONS[0] })),
+  // Where something waits for the daemon, or judges how it ended.
+  ...(['epoch', 'restore of the version before'] as const).flatMap((scenario) =>
+    DAEMONS.slice(1).map((daemon) => ({ scenario, ...daemon })),
+  ),
 ];
 
 describe('the transaction and its fallback', () => {
-  it.each(SCENARIOS)('do what was asked for when nothing happens: %s [S3.30]', (scenario) => {
+  it.each([...SCENARIOS, ...DATA_SCENARIOS])('do what was asked for when nothing happens: %s [S3.30]', (scenario) => {
     const explored = told({ scenario, events: 0 });
     expect(tell(explored)).toBe('');
     expect([...explored.outcomes.keys()]).toEqual(['committed']);
   });
 
-  it.each(SCENARIOS)(
+  it.each([...SCENARIOS, ...DATA_SCENARIOS.filter((_, at) => at % 2 === 1 || EVENTS > 1)])(
     'keep every invariant, whatever is killed and whenever, and what recovers too: %s',
     (scenario) => {
       expect(tell(told({ scenario, events: EVENTS + 1, kinds: KILLS }))).toBe('');

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { DATA_MUTANTS, DATA_REOPENED } from './data-mutants.ts';
 import { REAL, type Design } from './design.ts';
 import { explore } from './explore.ts';
 import { MUTANTS, type Mutant } from './mutants.ts';
 import { REOPENED } from './reopened.ts';
 
-const ALL = [...MUTANTS, ...REOPENED];
+const ALL = [...MUTANTS, ...REOPENED, ...DATA_MUTANTS, ...DATA_REOPENED];
 
 function wrongs({ kinds, scenario = 'upgrade' }: Mutant, design: Design): string {
   return [...explore({ scenario, design, kinds, events: kinds.length }).wrong.keys()].join('\n');

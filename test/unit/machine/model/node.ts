@@ -69,8 +69,10 @@ function order(w: World, job: World['job'], by: Who): void {
   else if (w.act === 'auto') ended(w, 'inactive');
 }
 
+/** The drop-in of the node wants two units. */
 function pullBoot(w: World): void {
   if (w.bootUnit === 'idle') w.bootUnit = 'queued';
+  if (w.restoring !== '') w.restoreUnit = 'queued';
 }
 
 /** Tells who waits for the job. */
@@ -124,9 +126,18 @@ function starting(w: World): string | undefined {
     resolve(w, 'done');
     return 'finds the node up';
   }
-  // Ordered after node-updater-boot@.
-  if (w.bootUnit !== 'idle') return undefined;
+  // Ordered after node-updater-boot@ and the backup room.
+  if (w.bootUnit !== 'idle' || w.room) return undefined;
+  if (w.restoring !== '') return refuse(w);
   return spawn(w);
+}
+
+/** `AssertPathExists=!` of the node's drop-in: who typed the start of a node that he had stopped is told so. */
+function refuse(w: World): string {
+  w.act = 'inactive';
+  if (w.by === 'operator' && w.everStopped) w.wish = 'either';
+  resolve(w, 'failed');
+  return 'does not start a node whose data is being restored';
 }
 
 function spawn(w: World): string {
@@ -142,7 +153,10 @@ function spawn(w: World): string {
   w.act = 'activating';
   w.fresh = true;
   w.result = 'success';
+  if (w.revert !== 'running') w.blind = false;
   if (w.down === 'same') w.down = 'stale';
+  // It moves the data on to its own epoch.
+  if (w.epochs === 'differ' && w.runs === 'new' && w.data === 'old') Object.assign(w, { data: 'new', diskData: 'new' });
   return `starts ${w.runs}`;
 }
 

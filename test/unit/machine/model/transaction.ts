@@ -1,14 +1,21 @@
 /** node-updater@: one run of the transaction's program, each append and each effect a step of its own. */
 import { failureOf } from '../../../../src/machine/run.ts';
 import { conclude } from '../../../../src/machine/conclude.ts';
-import { committedBefore } from '../../../../src/machine/plan.ts';
 import type { Entry } from '../../../../src/machine/record.ts';
-import type { OpenTransaction } from '../../../../src/machine/recover.ts';
-import { isOutcome, isWorking, type Failure, type Outcome, type Transaction } from '../../../../src/machine/state.ts';
+import { countsAgainst, type OpenTransaction } from '../../../../src/machine/recover.ts';
+import {
+  isOutcome,
+  isWorking,
+  type Failure,
+  type Outcome,
+  type Transaction,
+  type Working,
+} from '../../../../src/machine/state.ts';
 import type { ErrorCode } from '../../../../src/errors.ts';
 import type { Book } from './book.ts';
 import type { Design } from './design.ts';
 import type { About, Effect, Flow } from './effect.ts';
+import { planOf, targetOf } from './plan.ts';
 import { clearProcess, type V, type World } from './world.ts';
 
 export interface Model {
@@ -20,6 +27,13 @@ export interface Model {
   readonly slow: boolean;
   /** The node's unit is kept by nothing: systemd forgets it while it is down. */
   readonly collectable: boolean;
+  readonly data: DataPlan;
+}
+
+/** What the release and the node's file say of the data. */
+export interface DataPlan {
+  readonly backups: 'first' | 'none';
+  readonly back: 'restore-data' | 'never';
 }
 
 export type Move = readonly [say: string, world: World];
@@ -34,7 +48,10 @@ export function runs(w: World, model: Model): readonly Move[] {
 export function aboutOf(w: World, model: Model): About {
   const open = model.book.page(w.ledger).open;
   if (open === undefined) throw new Error('no transaction is open');
-  return { from: (open.transaction.from ?? '') as V, to: open.transaction.to as string as V, open, slow: model.slow };
+  const from = (open.transaction.from ?? '') as V;
+  const to = open.transaction.to as string as V;
+  const times = (state: Working): number => model.book.page(w.ledger).times(state);
+  return { from, to, open, slow: model.slow, times, limits: model.design.limits };
 }
 
 /** The effect that the process is about to make. */
@@ -53,7 +70,7 @@ function effects(w: World, model: Model): readonly Move[] {
   ] as const) {
     if (act === undefined) continue;
     const after = { ...w };
-    const flow = act(after, aboutOf(w, model));
+    const flow = strandedBy(act(after, aboutOf(w, model)), w, model);
     if (flow === 'blocked') continue;
     // What takes longer than anybody waits for is evidence of this host against the version.
     if (how !== '' && model.slow) after.evidence = true;
@@ -61,6 +78,17 @@ function effects(w: World, model: Model): readonly Move[] {
     moves.push([`transaction: ${w.state}: ${effect.say}${how}${said(flow)}`, after]);
   }
   return moves;
+}
+
+const GATED: readonly string[] = ['start', 'soak', 'commit', 'resume'];
+
+/** `orStranded`: a version without a way back that has failed its gate. */
+export function strandedBy(flow: Flow, w: World, model: Model): Flow {
+  if (typeof flow === 'string' || 'to' in flow || flow.answer !== 'failed' || flow.code === undefined) return flow;
+  const { open } = aboutOf(w, model);
+  const stranded =
+    open.transaction.way !== undefined && GATED.includes(w.state) && countsAgainst(failureFor(flow.code));
+  return stranded ? { ...flow, answer: 'stranded' } : flow;
 }
 
 function said(flow: Flow): string {
@@ -164,8 +192,17 @@ function result(w: World, model: Model): string {
   }
   const { open } = aboutOf(w, model);
   const failure = w.code === '' ? {} : { failure: failureFor(w.code) };
-  append(w, { kind: 'result', tx: open.transaction.id, state, event: w.answer as never, then, ...failure }, model);
+  const said = { kind: 'result', tx: open.transaction.id, state, event: w.answer as never, then } as const;
+  append(w, { ...said, ...failure, ...factsOf(w) }, model);
   return `records that ${w.state} answered ${w.answer}`;
+}
+
+/** What a later run needs to know. */
+function factsOf(w: World): { readonly facts?: Readonly<Record<string, string>> } {
+  if (w.state === 'arm' && w.before === 'resting') return { facts: { node: w.before } };
+  if (w.state === 'backup' && w.answer === 'ok') return { facts: { backup: 'b' } };
+  const restores = w.state === 'restore' || w.state === 'go-back';
+  return restores && (w.answer === 'ok' || w.answer === 'resting') ? { facts: { restored: 'b' } } : {};
 }
 
 function ending(w: World, model: Model): string {
@@ -220,10 +257,11 @@ function serve(w: World, model: Model): string {
     leave(w, model);
     return asked === '' ? 'has nothing to do' : `answers that there is nothing to ${asked}`;
   }
-  const action = asked === 'rollback' ? 'rollback' : w.current === '' ? 'install' : 'upgrade';
   const id = `t${model.book.page(w.ledger).opened}`;
   const from = w.current === '' ? {} : { from: w.current };
-  const transaction = { id, action, ...from, to: target } as unknown as Transaction;
+  const plan = planOf(asked, w, model);
+  const transaction = { id, ...plan, ...from, to: target } as unknown as Transaction;
+  const { action } = transaction;
   append(w, { kind: 'opened', transaction }, model);
   w.phase = 'opened';
   w.failure = '';
@@ -237,19 +275,16 @@ function judgeAnew(w: World): void {
   w.blemish = false;
   w.evidence = false;
   w.everStopped = w.wish === 'stopped';
-}
-
-function targetOf(asked: World['asked'], w: World, model: Model): V {
-  const page = model.book.page(w.ledger);
-  if (asked === '') return '';
-  if (asked === 'upgrade') return w.current === 'new' || page.quarantined.has('new') ? '' : 'new';
-  const before = w.current === '' ? undefined : committedBefore(w.current as never, page);
-  return (before ?? '') as V;
+  if (w.journal !== '') w.journalOf = 'another';
 }
 
 /** The process ends, however: its unit does, and systemd starts what stands in OnSuccess= and OnFailure=. */
 export function leave(w: World, model: Model): void {
+  const begun =
+    (w.state === 'restore' || w.state === 'go-back') && (w.phase !== 'step' || w.op > 0) && w.phase !== 'intent';
+  w.early = w.restoring !== '' && !w.open && !begun;
   w.tx = 'idle';
   clearProcess(w);
+  if (w.down === '') w.blind = false;
   if (model.design.deadMan === 'set' && (w.revert === 'idle' || w.revert === 'retry')) w.revert = 'queued';
 }

@@ -8,6 +8,12 @@ import type { Version } from '../../../../src/release.ts';
 import type { Book } from './book.ts';
 
 export type V = '' | 'old' | 'new';
+/** What the data is: as a version left it, as a backup of some time before holds it, or with only half of its renames done. */
+export type Data = '' | 'old' | 'new' | 'then' | 'half';
+export type Held = '' | 'start' | 'rests' | 'rests before';
+export type Journal = '' | 'open' | 'done';
+
+export type Asked = '' | 'upgrade' | 'rollback' | 'backup' | 'restore';
 
 export interface World {
   // /opt/NODE as a program sees it; as it would be found after a power cut; and what was done to it since, not flushed
@@ -25,6 +31,26 @@ export interface World {
   litter: boolean;
   ledger: number;
   ledgerFlushed: number;
+  // the node's data, and what is done to it; `disk…`: as it would be found after a power cut
+  /** Whether the two versions understand each other's data. */
+  epochs: 'same' | 'differ';
+  data: Data;
+  diskData: Data;
+  /** What the newest backup holds: it has its name. */
+  backup: Data | 'torn';
+  diskBackup: Data | 'torn';
+  /** A backup that has no name yet. */
+  making: Data | 'torn';
+  makingFlush: '' | 'contents';
+  /** What the file `restoring` says of the node; `rests before`: written in an earlier boot. */
+  restoring: Held;
+  diskRestoring: Held;
+  /** The journal of a restore; `journalOf`: whether it is of the transaction that is open. */
+  journal: Journal;
+  diskJournal: Journal;
+  journalOf: '' | 'this' | 'another';
+  /** What the journal puts in the place of the data. */
+  laid: Data;
   // /run
   open: boolean;
   /** `same`: names the invocation that the node has now. */
@@ -32,7 +58,7 @@ export interface World {
   stopped: boolean;
   restart: boolean;
   dropIn: boolean;
-  request: '' | 'upgrade' | 'rollback';
+  request: Asked;
   // systemd
   boot: number;
   /** The drop-in of the probation as systemd has loaded it. */
@@ -57,11 +83,16 @@ export interface World {
   answer: Event | '';
   code: ErrorCode | '';
   failure: ErrorCode | '';
-  asked: '' | 'upgrade' | 'rollback';
-  before: 'running' | 'down';
+  asked: Asked;
+  before: 'running' | 'down' | 'resting';
+  then: '' | 'start' | 'rest';
+  /** The backup room works for it; its unit ends with it. */
+  room: boolean;
   wait: '' | 'pending' | 'done' | 'canceled' | 'failed' | 'no-answer';
   seen: '' | 'operator' | 'down' | 'up';
   base: number;
+  /** Whether the gate judges only what was started after the clock was noted. */
+  since: '' | 'noted';
   // node-updater-revert@: its unit, the line and the command in it; node-updater-boot@ likewise
   revert: 'idle' | 'queued' | 'retry' | 'running';
   line: number;
@@ -69,10 +100,16 @@ export interface World {
   found: '' | 'stopped';
   bootUnit: 'idle' | 'queued' | 'running';
   bootPart: number;
+  restoreUnit: 'idle' | 'queued';
   // what is judged by
-  wish: 'run' | 'stopped';
+  /** `either`: he was told that a node is not started, and left it at that. */
+  wish: 'run' | 'stopped' | 'either';
   everStopped: boolean;
   self: boolean;
+  /** Somebody's stop could not be told from ours. */
+  blind: boolean;
+  /** The last run of the transaction died before it could mark `open`: what is held down waits for the next. */
+  early: boolean;
   evidence: boolean;
   soaked: boolean;
   blemish: boolean;
@@ -83,35 +120,70 @@ export interface World {
 
 /** What somebody has asked for; `half-staged`: an upgrade whose version was staged by a run that died before its last flush. */
 export const SCENARIOS = ['upgrade', 'half-staged', 'install', 'rollback'] as const;
-export type Scenario = (typeof SCENARIOS)[number];
+/** The same about data; `…-resting`: of a node that its operator has stopped before. */
+export const DATA_SCENARIOS = [
+  'backed-up upgrade',
+  'epoch',
+  'epoch without backup',
+  'backup',
+  'backup-resting',
+  'restore',
+  'restore-resting',
+  'restore of the version before',
+] as const;
+export type Scenario = (typeof SCENARIOS)[number] | (typeof DATA_SCENARIOS)[number];
 
-/** What was committed before, the latest last: a rollback goes to the one before. */
-const HISTORY: Readonly<Record<Scenario, readonly V[]>> = {
-  upgrade: ['old'],
-  'half-staged': ['old'],
-  install: [],
-  rollback: ['old', 'new'],
+interface Setting {
+  /** What was committed before, the latest last: a rollback goes to the one before. */
+  readonly history: readonly V[];
+  readonly request: Asked;
+  readonly world?: Partial<World>;
+}
+
+const STAGED = { staged: 'good', stagedFlush: 'all' } as const;
+const RESTING = { act: 'inactive', runs: '', wish: 'stopped', everStopped: true } as const;
+const DATA = { data: 'old', diskData: 'old' } as const;
+const BACKUP = { backup: 'then', diskBackup: 'then' } as const;
+
+const SETTINGS: Readonly<Record<Scenario, Setting>> = {
+  upgrade: { history: ['old'], request: 'upgrade' },
+  'half-staged': { history: ['old'], request: 'upgrade', world: { staged: 'good', stagedFlush: 'contents' } },
+  install: { history: [], request: 'upgrade' },
+  rollback: { history: ['old', 'new'], request: 'rollback', world: STAGED },
+  'backed-up upgrade': { history: ['old'], request: 'upgrade', world: DATA },
+  epoch: { history: ['old'], request: 'upgrade', world: { ...DATA, epochs: 'differ' } },
+  'epoch without backup': { history: ['old'], request: 'upgrade', world: { ...DATA, epochs: 'differ' } },
+  backup: { history: ['old'], request: 'backup', world: DATA },
+  'backup-resting': { history: ['old'], request: 'backup', world: { ...DATA, ...RESTING } },
+  restore: { history: ['old'], request: 'restore', world: { ...DATA, ...BACKUP } },
+  'restore-resting': { history: ['old'], request: 'restore', world: { ...DATA, ...BACKUP, ...RESTING } },
+  'restore of the version before': {
+    history: ['old', 'new'],
+    request: 'restore',
+    world: { ...STAGED, data: 'new', diskData: 'new', backup: 'old', diskBackup: 'old', epochs: 'differ' },
+  },
 };
 
-/** The host before anything happens: a version is committed and runs, and somebody has asked for another one. */
+/** The host before anything happens: a version is committed and runs, and somebody has asked for something. */
 export function firstWorld(scenario: Scenario, budget: number, book: Book): World {
-  const current = HISTORY[scenario].at(-1) ?? '';
+  const { history, request, world } = SETTINGS[scenario];
+  const current = history.at(-1) ?? '';
   return {
     ...{ current, fallback: '', diskCurrent: current, diskFallback: '', unflushed: '' },
     ...{ staged: '', stagedFlush: '', copy: '', litter: false, ledger: 0, ledgerFlushed: 0 },
-    ...{ open: false, down: '', stopped: false, restart: false, dropIn: false },
-    request: scenario === 'rollback' ? 'rollback' : 'upgrade',
+    ...{ epochs: 'same', data: '', diskData: '', backup: '', diskBackup: '', making: '', makingFlush: '' },
+    ...{ restoring: '', diskRestoring: '', journal: '', diskJournal: '', journalOf: '', laid: '' },
+    ...{ open: false, down: '', stopped: false, restart: false, dropIn: false, request },
     ...{ boot: 0, loaded: false, enabled: current !== '' },
     ...{ act: current === '' ? 'inactive' : 'active', runs: current, job: '', by: 'boot' },
     ...{ restarts: 0, fresh: false, sick: false, result: 'success', forgotten: false },
     ...{ tx: 'queued', phase: '', state: '', op: 0, answer: '', code: '', failure: '', asked: '' },
-    ...{ before: 'running', wait: '', seen: '', base: 0 },
-    ...{ revert: 'idle', line: 0, part: 0, found: '', bootUnit: 'idle', bootPart: 0 },
-    ...{ wish: 'run', everStopped: false, self: false, evidence: false, soaked: false },
+    ...{ before: 'running', then: '', room: false, wait: '', seen: '', base: 0, since: '' },
+    ...{ revert: 'idle', line: 0, part: 0, found: '', bootUnit: 'idle', bootPart: 0, restoreUnit: 'idle' },
+    ...{ wish: 'run', everStopped: false, self: false, blind: false, early: false, evidence: false, soaked: false },
     ...{ blemish: false, committing: false, budget, ticks: 0 },
-    ...(scenario === 'rollback' ? { staged: 'good', stagedFlush: 'all' } : {}),
-    ...(scenario === 'half-staged' ? { staged: 'good', stagedFlush: 'contents' } : {}),
-    ...ledgerOf(HISTORY[scenario], book),
+    ...world,
+    ...ledgerOf(history, book),
   };
 }
 
@@ -140,9 +212,14 @@ export function clearProcess(w: World): void {
   w.failure = '';
   w.asked = '';
   w.before = 'running';
+  w.then = '';
+  w.room = false;
+  w.making = '';
+  w.makingFlush = '';
   w.wait = '';
   w.seen = '';
   w.base = 0;
+  w.since = '';
   w.fresh = false;
 }
 

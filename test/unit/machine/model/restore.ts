@@ -1,0 +1,152 @@
+/** The steps `restore` and `go-back`: the effects of src/activation/restore.ts and src/backup/restore.ts, one by one, in their order. */
+import { through, failedSo, starting, holding } from './again.ts';
+import { flushHome, switchTo } from './disk.ts';
+import {
+  OK,
+  after,
+  assemble,
+  verdict,
+  type About,
+  type Flow,
+  type Go,
+  type Program,
+  type Step,
+  bus,
+  disk,
+} from './effect.ts';
+import { HALF, putting } from './putting.ts';
+import { rests, to, setting, withCleanUp, stopping } from './room.ts';
+import type { V, World } from './world.ts';
+
+/** `restoreData`. */
+function restoring(target: (about: About) => V): readonly Step[] {
+  return [
+    { ...disk('mark open', 'marks `open`', setting({ open: true })), ...HALF },
+    { say: 'reads the file `restoring`', act: onceMore },
+    ...stopping(() => ({ go: 'was down' }), HALF).map(orRefuses),
+    { say: 'has stopped it', act: (w) => ((w.then = 'start'), { go: 'holds' }) },
+    { ...bus('facts', 'looks whether its operator has stopped it', decide), at: 'was down', ...HALF },
+    { ...disk('replace restoring', 'makes the file `restoring`', hold), at: 'holds', ...HALF },
+    { say: 'flushes that', needs: 'disk', act: after(flushHeld), ...HALF },
+    ...stopping(() => ({ go: 'room' }), HALF).map((step): Step => through(step, (flow, w) => orHeld(flow, w))),
+    {
+      say: 'has stopped what somebody had started',
+      act: (w) => (w.then === 'start' ? { go: 'room' } : ((w.then = 'start'), 'next')),
+    },
+    { ...disk('replace restoring', 'writes so into `restoring`', hold), ...HALF },
+    { say: 'flushes that', needs: 'disk', act: after(flushHeld), ...HALF },
+    ...putting,
+    { say: 'makes a temporary link', needs: 'disk', act: setting({ litter: true }), ...HALF },
+    {
+      ...disk('switchLink current', 'renames it over `current`', () => undefined),
+      act: (w, about) => {
+        switchTo(w, target(about));
+        w.litter = false;
+        return 'next';
+      },
+      ...HALF,
+    },
+    { say: 'flushes /opt/demo', needs: 'disk', act: after(flushHome), ...HALF },
+    ...releasing('done'),
+  ];
+}
+
+/** One that cannot be stopped is left as it is. */
+function orRefuses(step: Step): Step {
+  return through(step, (flow, w) => {
+    if (typeof flow !== 'object' || !('answer' in flow)) return flow;
+    w.then = 'start';
+    return to('whether it starts')(w, 'ACTIVATE_STOP');
+  });
+}
+
+function orHeld(flow: Flow | Go, w: World): Flow | Go {
+  return typeof flow === 'object' && 'answer' in flow ? to('held down')(w, 'ACTIVATE_STOP') : flow;
+}
+
+/** What becomes of the node is decided once, and kept in the file. */
+function onceMore(w: World): Flow | Go {
+  if (w.restoring === '') return 'next';
+  const boots = w.restoring === 'rests before' && w.enabled;
+  w.then = w.restoring === 'start' || boots ? 'start' : 'rest';
+  return { go: 'holds' };
+}
+
+function decide(w: World, { open }: About): Flow {
+  const resting = w.before === 'resting' || open.rests === 'yes';
+  w.then = rests(w) && (resting || verdict(w, 0n, w.restarts).kind === 'operator') ? 'rest' : 'start';
+  return 'next';
+}
+
+function hold(w: World): void {
+  w.restoring = w.then === 'rest' ? 'rests' : 'start';
+}
+
+function flushHeld(w: World): void {
+  w.diskRestoring = w.restoring;
+}
+
+/** The last that is done under the file `restoring`, and its end. */
+function releasing(name: string): readonly Step[] {
+  const gone = `${name}, without a mark`;
+  return [
+    { at: name, say: 'looks what becomes of the node', act: (w) => (w.then === 'start' ? 'next' : { go: gone }) },
+    { ...bus('facts', 'looks which invocation it had', () => 'next'), ...HALF },
+    {
+      ...disk('mark down', 'marks the node as down by our doing', (w) => {
+        w.down = 'same';
+        w.blind = true;
+      }),
+      ...HALF,
+    },
+    { ...disk('remove restoring', 'removes the file `restoring`', setting({ restoring: '' })), at: gone, ...HALF },
+    { say: 'flushes that it is gone', needs: 'disk', act: setting({ diskRestoring: '' }), ...HALF },
+  ];
+}
+
+const restore = assemble(
+  withCleanUp(
+    [
+      ...restoring(({ to: version }) => version),
+      { say: 'has restored', act: () => ({ go: 'whether it starts' }) },
+      ...releasing('refused'),
+      ...starting('answers so'),
+      {
+        at: 'answers so',
+        say: 'is done',
+        act: (w) => {
+          if (w.code !== '') return { answer: 'refused', code: w.code };
+          return { answer: w.then === 'rest' ? 'resting' : 'ok' };
+        },
+      },
+      ...holding,
+    ],
+    'cleans up',
+    failedSo,
+  ),
+);
+
+const goBack = assemble(
+  withCleanUp(
+    [
+      {
+        say: 'looks for a way back',
+        act: (w, { open }) => {
+          const { action, data } = open.transaction;
+          if (action === 'upgrade' && data?.rollback !== 'never' && open.backup !== undefined) return 'next';
+          return to('cleans up')(w, 'GATE_OLD');
+        },
+      },
+      ...restoring(({ from }) => from),
+      { say: 'has restored', act: () => ({ go: 'whether it starts' }) },
+      ...releasing('refused'),
+      ...starting('answers so'),
+      { at: 'answers so', say: 'is done', act: (w) => (w.code === '' ? OK : { go: 'cleans up' }) },
+      ...holding,
+    ],
+    'cleans up',
+    failedSo,
+  ),
+);
+
+export const RESTORE = { restore, 'go-back': goBack } satisfies Partial<Program>;
