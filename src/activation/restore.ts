@@ -28,7 +28,7 @@ export type RestoreEnd =
   | { readonly kind: 'done'; readonly then: Then }
   /** The data is as it was, and `current` too; the node is still down. */
   | { readonly kind: 'refused'; readonly then: Then; readonly error: UpdaterError }
-  /** Between two renames: the node stays down, and this is to be called again. */
+  /** Perhaps between two renames: what is down stays down, and this is to be called again. */
   | { readonly kind: 'half-done'; readonly error: unknown };
 
 /** Never throws: what it cannot finish leaves the node held down. */
@@ -38,7 +38,6 @@ export async function restoreData(restore: Restore, context: ActivationContext):
     // A boot has forgotten it; without it nothing goes on should this process die.
     await files.mark(layout.openMark, '');
     const then = await holdDown(restore, context);
-    if (then instanceof UpdaterError) return { kind: 'refused', then: 'start', error: then };
     const refusal = await putBack(restore, context);
     if (refusal === undefined) await files.switchLink(linkText(restore.to), layout.current);
     // From here the fallback starts it, should this process die.
@@ -52,12 +51,10 @@ export async function restoreData(restore: Restore, context: ActivationContext):
 
 /**
  * Stops the node and makes the file `restoring`, which says also what becomes of the node: a run that goes on with the restore
- * finds it down in any case. The error ACTIVATE_STOP when it cannot be stopped, and nothing was done.
- */
-async function holdDown(restore: Restore, context: ActivationContext): Promise<Then | UpdaterError> {
+ * finds it down in any case. */
+async function holdDown(restore: Restore, context: ActivationContext): Promise<Then> {
   const text = await readOrEmpty(context.layout.restoring);
   const found = text === '' ? await stopFirst(restore, context) : await onceMore(text, context);
-  if (found instanceof UpdaterError) return found;
   // Also when it is there: a write that failed may not be on the disk.
   await writeHeld(restore, found, context);
   if ((await stopNode(context)) === 'was-down' || found === 'start') return found;
@@ -66,13 +63,8 @@ async function holdDown(restore: Restore, context: ActivationContext): Promise<T
   return 'start';
 }
 
-async function stopFirst(restore: Restore, context: ActivationContext): Promise<Then | UpdaterError> {
-  try {
-    if ((await stopNode(context)) === 'stopped') return 'start';
-  } catch (error) {
-    if (error instanceof UpdaterError && error.code === 'ACTIVATE_STOP') return error;
-    throw error;
-  }
+async function stopFirst(restore: Restore, context: ActivationContext): Promise<Then> {
+  if ((await stopNode(context)) === 'stopped') return 'start';
   return thenOf(restore, await context.bus.facts(context.unit));
 }
 

@@ -184,10 +184,8 @@ async function heldDown(error: unknown, tx: string, ledger: Ledger, context: Mac
   const { files, layout, log } = context;
   const failure = failureOf(error);
   if (!isLastTry(tx, ledger)) return { event: 'later', failure };
-  if (!(await exists(layout.restoring))) {
-    await cleanUp(context);
-    throw error;
-  }
+  // Nothing was begun: by our marks the fallback starts what we have stopped.
+  if (!(await exists(layout.restoring))) throw error;
   try {
     await files.remove(layout.openMark);
   } catch (second) {
@@ -224,7 +222,7 @@ async function startAgain(
   } catch (error) {
     const failure = failureOf(error);
     if (!countsAgainst(failure) && !isLastTry(tx, ledger)) return { event: 'later', failure };
-    await cleanUp(context);
+    if (countsAgainst(failure)) await cleanUp(context);
     throw error;
   }
 }

@@ -81,12 +81,12 @@ export const holding: readonly Step[] = [
     say: 'looks how often it has tried',
     act: (_, about) => (isLastTry(about) ? 'next' : { go: 'comes again' }),
   },
-  { say: 'looks for the file `restoring`', act: (w) => (w.restoring === '' ? { go: 'cleans up' } : 'next') },
+  { say: 'looks for the file `restoring`', act: (w) => (w.restoring === '' ? failedSo(w) : 'next') },
   { ...disk('remove open', 'removes the mark `open`', setting({ open: false })), refused: () => 'next' },
   { at: 'comes again', say: 'leaves it to the next run', act: heldDown },
   {
     at: 'is tried again',
     say: 'looks how often it has tried',
-    act: (_, about) => ({ go: isLastTry(about) ? 'cleans up' : 'comes again' }),
+    act: (w, about) => (isLastTry(about) ? failedSo(w) : { go: 'comes again' }),
   },
 ];

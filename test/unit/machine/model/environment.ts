@@ -109,7 +109,7 @@ function restart(w: World): void {
 
 function end(w: World, model: Model): void {
   if (w.tx === 'running') leave(w, model);
-  else w.tx = 'idle';
+  else Object.assign(w, { tx: 'idle', early: w.restoring !== '' });
 }
 
 /** A command with `-` before it may lose its process: the next one follows. */

@@ -57,7 +57,9 @@ export function wrongAtRest(w: World, model: Model): Wrong {
   const given = !w.enabled && lastEnded?.outcome === 'rollback-failed';
   if (w.runs === '' && w.restoring !== '') return heldWhy(w, model);
   if (w.runs === '') return first || given ? undefined : 'the node was left down';
-  return w.runs === w.current
+  // Without a way back the version before may run on until the next run, which restarts it.
+  const waits = open?.transaction.way === 'forward' && w.runs === (open.transaction.from as string | undefined);
+  return w.runs === w.current || waits
     ? undefined
     : `${w.runs} runs, and current is ${w.current === '' ? 'nothing' : w.current} [I2]`;
 }

@@ -23,12 +23,12 @@ function restoring(target: (about: About) => V): readonly Step[] {
   return [
     { ...disk('mark open', 'marks `open`', setting({ open: true })), ...HALF },
     { say: 'reads the file `restoring`', act: onceMore },
-    ...stopping(() => ({ go: 'was down' }), HALF).map(orRefuses),
+    ...stopping(() => ({ go: 'was down' }), HALF).map((step): Step => through(step, orHeld)),
     { say: 'has stopped it', act: (w) => ((w.then = 'start'), { go: 'holds' }) },
     { ...bus('facts', 'looks whether its operator has stopped it', decide), at: 'was down', ...HALF },
     { ...disk('replace restoring', 'makes the file `restoring`', hold), at: 'holds', ...HALF },
     { say: 'flushes that', needs: 'disk', act: after(flushHeld), ...HALF },
-    ...stopping(() => ({ go: 'room' }), HALF).map((step): Step => through(step, (flow, w) => orHeld(flow, w))),
+    ...stopping(() => ({ go: 'room' }), HALF).map((step): Step => through(step, orHeld)),
     {
       say: 'has stopped what somebody had started',
       act: (w) => (w.then === 'start' ? { go: 'room' } : ((w.then = 'start'), 'next')),
@@ -49,15 +49,6 @@ function restoring(target: (about: About) => V): readonly Step[] {
     { say: 'flushes /opt/demo', needs: 'disk', act: after(flushHome), ...HALF },
     ...releasing('done'),
   ];
-}
-
-/** One that cannot be stopped is left as it is. */
-function orRefuses(step: Step): Step {
-  return through(step, (flow, w) => {
-    if (typeof flow !== 'object' || !('answer' in flow)) return flow;
-    w.then = 'start';
-    return to('whether it starts')(w, 'ACTIVATE_STOP');
-  });
 }
 
 function orHeld(flow: Flow | Go, w: World): Flow | Go {
