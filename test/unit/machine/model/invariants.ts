@@ -57,8 +57,10 @@ export function wrongAtRest(w: World, model: Model): Wrong {
   const given = !w.enabled && lastEnded?.outcome === 'rollback-failed';
   if (w.runs === '' && w.restoring !== '') return heldWhy(w, model);
   if (w.runs === '') return first || given ? undefined : 'the node was left down';
-  // Without a way back the version before may run on until the next run, which restarts it.
-  const waits = open?.transaction.way === 'forward' && w.runs === (open.transaction.from as string | undefined);
+  // Without a way back the version before may run on until the next run, which restarts it, or until a person looks.
+  const asked = lastEnded?.outcome === 'rollback-failed' && w.epochs === 'differ';
+  const waits =
+    asked || (open?.transaction.way === 'forward' && w.runs === (open.transaction.from as string | undefined));
   return w.runs === w.current || waits
     ? undefined
     : `${w.runs} runs, and current is ${w.current === '' ? 'nothing' : w.current} [I2]`;
@@ -125,8 +127,7 @@ function dataWrong(w: World, model: Model): Wrong {
 
 /** A node that is held down has a failure on record that says why. */
 function heldWhy(w: World, model: Model): Wrong {
-  const last = model.book.page(w.ledger).records.at(-1)?.entry;
-  const told = last?.kind === 'result' && last.event === 'later' && last.failure !== undefined;
+  const told = model.book.page(w.ledger).open?.lastEvent === 'later';
   return told || w.early ? undefined : 'the node is held down, and nothing goes on';
 }
 

