@@ -1,0 +1,109 @@
+/** What becomes of the node when its data is whole: real files, a bus that says what is asked of it, a room that answers. */
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { ActivationContext } from '../../../src/activation/context.ts';
+import { restoreData } from '../../../src/activation/restore.ts';
+import { durableFiles } from '../../../src/host/files.ts';
+import { run } from '../../../src/host/run.ts';
+import { layoutAt, type NodeLayout } from '../../../src/layout.ts';
+import type { NodeName, Version } from '../../../src/release.ts';
+
+let root: string;
+let layout: NodeLayout;
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'restore-'));
+  layout = layoutAt(root).node('demo' as NodeName);
+  for (const directory of [layout.home, layout.run, layout.state]) await mkdir(directory, { recursive: true });
+  await symlink('versions/2.0.0', layout.current);
+});
+afterEach(() => rm(root, { recursive: true }));
+
+const RESTORE = { backup: 'b1', id: 't1', to: '1.0.0' as Version, before: 'running' } as const;
+
+interface Node {
+  activeState: string;
+  readonly unitFileState?: string;
+}
+
+/** `code`: what the room says is wrong; '' when nothing is. */
+function contextOf(node: Node, code = '', bootId = 'boot 1'): ActivationContext {
+  const service = { nRestarts: 0, restart: 'always', result: 'success', timeoutStopUsec: 0n };
+  const facts = () =>
+    Promise.resolve({
+      unitFileState: 'enabled',
+      ...node,
+      subState: '',
+      job: 0,
+      triggeredBy: [],
+      invocationId: 'i1',
+      service,
+    });
+  const start = async () => {
+    const { id, kind } = JSON.parse(await readFile(layout.backupOrder, 'utf8')) as { id: string; kind: string };
+    const said =
+      code === '' ? { kind: 'done', result: { kind, before: [] } } : { kind: 'failed', code, message: '', remedy: '' };
+    if (code !== 'dies') await writeFile(layout.backupReport, JSON.stringify({ id, ...said }));
+    return 'done';
+  };
+  const stop = () => Promise.resolve((node.activeState = 'inactive'));
+  return {
+    ...{ layout, unit: 'demo.service', settings: { node: 'demo', backup: {} }, files: durableFiles(run) },
+    ...{ bus: { facts, start, stop }, clock: { bootId, monotonic: () => 0n, wait: () => Promise.resolve() } },
+    heartbeat: { beat: () => undefined, during: <T>(waited: Promise<T>) => waited },
+  } as unknown as ActivationContext;
+}
+
+const marks = () => [layout.restoring, layout.downMark].map((path) => existsSync(path));
+
+it('starts again what it has stopped, and leaves the mark by which the fallback would [F102]', async () => {
+  expect(await restoreData(RESTORE, contextOf({ activeState: 'active' }))).toEqual({ kind: 'done', then: 'start' });
+  expect(await readlink(layout.current)).toBe('versions/1.0.0');
+  expect(marks()).toEqual([false, true]);
+  expect(await readFile(layout.downMark, 'utf8')).toBe('i1');
+});
+
+it('lets a node rest that its operator has stopped, and makes no mark by which anybody would start it [F086]', async () => {
+  expect(await restoreData(RESTORE, contextOf({ activeState: 'inactive' }))).toEqual({ kind: 'done', then: 'rest' });
+  expect(marks()).toEqual([false, false]);
+});
+
+it('holds the node down where the room died, and remembers what is to become of it [F102]', async () => {
+  const node = { activeState: 'inactive' };
+  expect(await restoreData(RESTORE, contextOf(node, 'dies'))).toMatchObject({ kind: 'half-done' });
+  expect(await readFile(layout.restoring, 'utf8')).toBe('b1\nrests boot 1\n');
+  expect(await restoreData(RESTORE, contextOf(node))).toMatchObject({ then: 'rest' });
+});
+
+it.each([
+  { unitFileState: 'enabled', then: 'start' },
+  { unitFileState: 'disabled', then: 'rest' },
+])(
+  'after a boot it does with a node that rested as the boot would: $unitFileState',
+  async ({ unitFileState, then }) => {
+    const node = { activeState: 'inactive', unitFileState };
+    await restoreData(RESTORE, contextOf(node, 'dies'));
+    expect(await restoreData(RESTORE, contextOf(node, '', 'boot 2'))).toMatchObject({ kind: 'done', then });
+  },
+);
+
+it.each(['BACKUP_RESTORE', 'HOST_STATE'])('does not take %s for data that is as it was', async (code) => {
+  expect(await restoreData(RESTORE, contextOf({ activeState: 'active' }, code))).toMatchObject({ kind: 'half-done' });
+  expect(existsSync(layout.restoring)).toBe(true);
+});
+
+it('lets the node go where the room says that the data is as it was', async () => {
+  const end = await restoreData(RESTORE, contextOf({ activeState: 'active' }, 'BACKUP_DAMAGED'));
+  expect(end).toMatchObject({ kind: 'refused', then: 'start', error: { code: 'BACKUP_DAMAGED' } });
+  expect(await readlink(layout.current)).toBe('versions/2.0.0');
+  expect(marks()).toEqual([false, true]);
+});
+
+it('takes an order that cannot be written for no answer of the room', async () => {
+  await mkdir(layout.backupOrder);
+  const end = await restoreData(RESTORE, contextOf({ activeState: 'active' }));
+  expect(end).toMatchObject({ kind: 'half-done', error: { code: 'BACKUP_ROOM' } });
+});
