@@ -6,7 +6,7 @@
  * Threat: whoever reads a secret key can sign. Passphrases go from the person to gpg's agent and never through here; files
  * with secrets are made for their owner alone, into a directory that must not hold them yet.
  */
-import { chmod, mkdir, readFile } from 'node:fs/promises';
+import { chmod, readFile } from 'node:fs/promises';
 import { diskError, errnoOf } from '../errors.ts';
 import type { Files } from '../host/ports.ts';
 import type { Fingerprint } from '../release.ts';
@@ -60,11 +60,11 @@ export async function planKeygen({
   return files;
 }
 
-/** Throws RELEASE_GPG with gpg's own words. */
+/** Throws RELEASE_GPG with gpg's own words, and DISK_*. */
 export async function keygen(options: KeygenOptions, { run, env }: Gpg, files: Files): Promise<Keygen> {
   const { publicKey, signingKeys } = await planKeygen(options);
-  await mkdir(options.home, { recursive: true, mode: 0o700 });
-  await chmod(options.home, 0o700); // gpg complains of anything wider, and mkdir leaves a directory that was there
+  await files.makeDirectory(options.home, 0o700);
+  await chmod(options.home, 0o700); // gpg complains of anything wider, and one that was there is left as it was
   const gpg = { run, env: { ...env, GNUPGHOME: options.home } };
   const fingerprint = await makePrimaryKey(gpg, options.userId, options.protection);
   const subkeys: Fingerprint[] = [];

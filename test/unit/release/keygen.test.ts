@@ -117,6 +117,13 @@ describe('keygen', () => {
     await expect(signFile(machine, made.publicKey, [made.fingerprint])).rejects.toMatchObject({ code: 'RELEASE_GPG' });
   });
 
+  it('says that it cannot make its directory where the kernel lets nobody make one', async () => {
+    // Node's own recursive mkdir tries that for ever.
+    await expect(make({ home: '/proc/safe' })).rejects.toMatchObject({
+      code: expect.stringMatching(/^DISK_/) as string,
+    });
+  });
+
   it('never overwrites a key', async () => {
     const made = await make();
     const before = await readFile(made.signingKeys);
