@@ -10,8 +10,8 @@ import { DATA_SCENARIOS, SCENARIOS, type Scenario } from './world.ts';
 
 const EVENTS = Math.min(2, cases(1));
 /**
- * One thing, and two kills, where data is at stake also in the full run: of two things within the same moment some end in what
- * src/README.md names as known limits.
+ * One thing, and two kills, where data is at stake, also in the full run: with two things within the same moment there are
+ * wrong worlds, some of them the known limits of src/README.md, others that nobody has read yet.
  */
 function most(scenario: Scenario, events: number): number {
   return (DATA_SCENARIOS as readonly Scenario[]).includes(scenario) ? Math.min(events, 1) : events;
