@@ -51,7 +51,7 @@ export async function createBackup(occasion: Occasion, context: BackupContext): 
   const { settings, files, clock, run, log, heartbeat } = context;
   const started = clock.monotonic();
   await heartbeat.during(sweepPartial(settings.directory, run));
-  const { measured } = await prepare(context);
+  const { measured, earlier } = await prepare(context);
   const id = backupId(clock.now(), randomBytes(4).toString('hex'));
   const partial = `${settings.directory}/.${id}.partial`;
   await files.makeDirectory(partial, 0o700);
@@ -59,7 +59,7 @@ export async function createBackup(occasion: Occasion, context: BackupContext): 
     const paths: RecordedPath[] = [];
     for (const [at, one] of measured.entries()) paths.push(await backUp(one, at, partial, context));
     const took = Number((clock.monotonic() - started) / 1000n);
-    const record = recordOf(id, occasion, paths, took, context);
+    const record = recordOf({ id, number: (earlier[0]?.number ?? 0) + 1 }, occasion, paths, took, context);
     await files.replace(`${partial}/${RECORD}`, `${JSON.stringify(record, undefined, 2)}\n`, 0o600);
     await files.syncFileSystem(partial);
     await files.rename(partial, `${settings.directory}/${id}`);
@@ -73,7 +73,7 @@ export async function createBackup(occasion: Occasion, context: BackupContext): 
 }
 
 function recordOf(
-  id: string,
+  name: Pick<BackupRecord, 'id' | 'number'>,
   { reason, from, epoch }: Occasion,
   paths: RecordedPath[],
   took: number,
@@ -82,7 +82,7 @@ function recordOf(
   const sum = (key: 'bytes' | 'entries') => paths.reduce((total, path) => total + path[key], 0);
   return {
     schema: 1,
-    id,
+    ...name,
     node,
     at: new Date(clock.now()).toISOString(),
     reason,

@@ -25,9 +25,14 @@ const path = z.object({
   digests: sha256.exactOptional(),
 });
 
+/** What `backupId` makes. */
+export const BACKUP_ID = /^\d{8}T\d{9}Z-[0-9a-f]{8}$/;
+
 const schema = z.object({
   schema: z.literal(1),
-  id: z.string().regex(/^\d{8}T\d{9}Z-[0-9a-f]{8}$/),
+  id: z.string().regex(BACKUP_ID),
+  /** One more than the last one's when it was made: which is newest, whatever the clock said. */
+  number: count.default(0),
   node: z.string().transform((text, context): NodeName => parseNodeName(text) ?? invalid(context)),
   /** RFC 3339 in UTC. */
   at: z.iso.datetime(),
@@ -57,7 +62,7 @@ function invalid(context: z.RefinementCtx): never {
   return z.NEVER;
 }
 
-/** Sorts by time as text. `random`: 8 hexadecimal digits. */
+/** Sorts by time as text, as far as the clock was right. `random`: 8 hexadecimal digits. */
 export function backupId(now: number, random: string): string {
   return `${new Date(now).toISOString().replaceAll(/[-:.]/g, '')}-${random}`;
 }
@@ -82,7 +87,8 @@ export async function listBackups(directory: string): Promise<Listed> {
       problems.push(error);
     }
   }
-  return { backups, problems };
+  // As many as one number have come as text, newest first, already.
+  return { backups: backups.sort((a, b) => b.number - a.number), problems };
 }
 
 /** Throws BACKUP_UNKNOWN, BACKUP_DAMAGED. */

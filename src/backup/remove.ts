@@ -5,7 +5,7 @@ import type { BackupContext } from './context.ts';
 import { makeWritable, removeOurs } from './copy.ts';
 import { isSubvolume } from './method.ts';
 import { rawOf } from './paths.ts';
-import { listBackups } from './record.ts';
+import { BACKUP_ID, listBackups } from './record.ts';
 import { expired } from './retention.ts';
 
 /** Removes a backup, or what is half made of one. Snapshots in it are emptied like any directory. */
@@ -21,8 +21,14 @@ export async function removeBackup(path: string, run: Run): Promise<void> {
 /** Removes what a death left in the middle of a backup or of a removal. */
 export async function sweepPartial(directory: string, run: Run): Promise<void> {
   for (const name of await namesIn(directory)) {
-    if (/^\..+\.(partial|removed)$/.test(name)) await removeBackup(`${directory}/${name}`, run);
+    if (isHalf(name)) await removeBackup(`${directory}/${name}`, run);
   }
+}
+
+/** Nothing else that is hidden there: an operator's directory may hold what is half made by others. */
+function isHalf(name: string): boolean {
+  const [, id = ''] = /^\.(.+)\.(?:partial|removed)$/.exec(name) ?? [];
+  return BACKUP_ID.test(id);
 }
 
 export interface Pruned {

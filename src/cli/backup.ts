@@ -66,7 +66,7 @@ async function list(target: Target, settings: BackupSettings, format: Format, ho
   const { directory } = settings;
   const { backups, problems } = await listBackups(directory);
   for (const problem of problems) host.output.complain(describeError(problem));
-  if (format === 'json') host.output.json({ schema: 1, node, directory, backups });
+  if (format === 'json') host.output.json({ schema: 1, node, directory, backups, problems: problems.map(problemOf) });
   else host.output.print(listLines(node, directory, backups));
   return problems.length === 0 ? EXIT.done : EXIT.failed;
 }
@@ -80,6 +80,10 @@ export function listLines(node: string, directory: string, backups: readonly Bac
     return [one.id, one.from ?? '-', size(one.bytes), methods, [one.reason, sealed].filter(Boolean).join('; ')];
   });
   return table([['ID', 'VERSION', 'SIZE', 'METHOD', 'NOTES'], ...rows]);
+}
+
+function problemOf({ code, message, remedy }: UpdaterError) {
+  return { code, message, remedy };
 }
 
 interface Verdict {
@@ -111,7 +115,8 @@ async function verify(
   }
   const unread = command.id === undefined ? problems : [];
   for (const problem of unread) host.output.complain(describeError(problem));
-  if (format === 'json') host.output.json({ schema: 1, node: target.node, backups: verdicts });
+  if (format === 'json')
+    host.output.json({ schema: 1, node: target.node, backups: verdicts, problems: unread.map(problemOf) });
   else host.output.print(verdictLines(target.node, verdicts));
   return unread.length === 0 && verdicts.every(({ whole }) => whole === 'whole') ? EXIT.done : EXIT.refused;
 }

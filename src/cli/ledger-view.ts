@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { errnoOf, UpdaterError } from '../errors.ts';
-import { parseLedger } from '../machine/ledger.ts';
+import { UpdaterError } from '../errors.ts';
+import { parseLedger, readOrEmpty } from '../machine/ledger.ts';
 import type { LedgerRecord } from '../machine/record.ts';
 
 export interface LedgerView {
@@ -14,11 +13,10 @@ export interface LedgerView {
 export async function viewLedger(path: string): Promise<LedgerView> {
   let bytes: Buffer;
   try {
-    bytes = await readFile(path);
+    bytes = await readOrEmpty(path);
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return { records: [] };
-    const remedy = `Look at the file and its disk: ls -l ${path}`;
-    return { records: [], damage: new UpdaterError('HOST_LEDGER', `${path} cannot be read`, { cause: error, remedy }) };
+    if (error instanceof UpdaterError) return { records: [], damage: error };
+    throw error;
   }
   const whole = attempt(bytes, path);
   return whole.damage === undefined ? whole : { records: goodPart(bytes, path), damage: whole.damage };

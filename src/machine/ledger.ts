@@ -6,7 +6,8 @@
  * operator: nothing is deleted, nothing is guessed, and the daemon keeps running (DESIGN.md section 5).
  */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { errnoOf, UpdaterError } from '../errors.ts';
 import type { Clock, Files } from '../host/ports.ts';
 import type { Entry, LedgerRecord } from './record.ts';
@@ -92,14 +93,17 @@ export async function openLedger(path: string, files: Files, clock: Clock): Prom
   };
 }
 
-async function readOrEmpty(path: string): Promise<Buffer> {
+/** The bytes of a ledger; none when there is no file. Throws HOST_LEDGER, also for what is no file: nobody waits for a FIFO. */
+export async function readOrEmpty(path: string): Promise<Buffer> {
   try {
-    return await readFile(path);
+    await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    if ((await file.stat()).isFile()) return await file.readFile();
+    throw new Error('it is no file');
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return Buffer.alloc(0);
     throw new UpdaterError('HOST_LEDGER', `The ledger ${path} cannot be read`, {
       cause: error,
-      remedy: `Check the disk and the file's permissions: ls -l ${path}`,
+      remedy: `Look at the file and its disk: ls -ld ${path}. The daemon keeps running, but this node is not updated until it is mended.`,
     });
   }
 }

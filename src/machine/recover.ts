@@ -103,6 +103,8 @@ function judgeForward({ transaction, reached, visited, restored }: OpenTransacti
  */
 function judgeInstallation(open: OpenTransaction, links: LinkFacts): Event {
   if (links.current === undefined) return 'uncommitted';
+  // A ledger that was put back from elsewhere ends here, and what runs now is not its to withdraw.
+  if (links.current !== open.transaction.to) return 'untouched';
   return open.visited.has('clean') ? 'committed' : 'uncommitted';
 }
 
@@ -146,13 +148,17 @@ function interruptions(records: readonly LedgerRecord[], version: Version): numb
   return count;
 }
 
-/** The versions that failed here and were not lifted since. */
+/** The versions that failed here and were neither lifted nor committed since. */
 export function quarantined(records: readonly LedgerRecord[]): ReadonlyMap<Version, Quarantine> {
   const found = new Map<Version, Quarantine>();
+  let tried: Transaction | undefined;
   for (const { entry } of records) {
-    if (entry.kind === 'ended' && entry.quarantine !== undefined) {
-      found.set(entry.quarantine.version, entry.quarantine);
-    } else if (entry.kind === 'lifted') found.delete(entry.version);
+    if (entry.kind === 'opened') tried = entry.transaction;
+    else if (entry.kind === 'lifted') found.delete(entry.version);
+    else if (entry.kind === 'ended') {
+      if (entry.outcome === 'committed' && tried?.id === entry.tx) found.delete(tried.to);
+      if (entry.quarantine !== undefined) found.set(entry.quarantine.version, entry.quarantine);
+    }
   }
   return found;
 }

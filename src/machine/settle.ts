@@ -36,6 +36,6 @@ function canRestore({ backup, transaction }: OpenTransaction): boolean {
 export function interrupted(open: OpenTransaction): UpdaterError {
   const reached = open.reached ?? 'its beginning';
   return new UpdaterError('ACTIVATE_INTERRUPTED', `The updater or the host went down at "${reached}"`, {
-    remedy: 'Nothing to do: the committed version is back, and the release is tried again once.',
+    remedy: `Nothing to do: ${open.transaction.from === undefined ? 'it was removed again' : 'the committed version is back'}, and the release is tried again once.`,
   });
 }

@@ -143,6 +143,27 @@ mount -o loop $D/inner $D/backups; head -c 22M /dev/urandom >$D/data/db; sync`);
 });
 
 describe('pruning', () => {
+  it('takes for the newest what was made last, also after a backup with the clock ten years ahead', async () => {
+    await using disk = await makeDisk('ext4');
+    if (disk === undefined) return;
+    await disk.sh('mkdir $D/data; echo x >$D/data/file');
+    const { id } = (await disk.work({ kind: 'create' }))?.value as BackupRecord;
+    const ahead = id.replace(/^..../, '2099');
+    await disk.sh(`cd $D/backups; mv ${id} ${ahead}; sed -i s/${id}/${ahead}/ ${ahead}/backup.json`);
+    const last = (await disk.work({ kind: 'create' }))?.value as BackupRecord;
+    expect((await disk.work({ kind: 'prune', needed: [] }, { keep: 1 }))?.value).toMatchObject({ removed: [ahead] });
+    expect(await disk.sh('ls -A $D/backups')).toBe(last.id);
+  });
+
+  it('of what is half made takes our own alone: the directory may hold what others hide there', async () => {
+    await using disk = await makeDisk('ext4');
+    if (disk === undefined) return;
+    await disk.sh(`mkdir $D/data; echo x >$D/data/file
+mkdir -p $D/backups/.rsync.partial $D/backups/.20260101T000000000Z-0123abcd.partial; touch $D/backups/.film.removed`);
+    const { id } = (await disk.work({ kind: 'create' }))?.value as BackupRecord;
+    expect((await disk.sh('ls -A $D/backups')).split('\n').sort()).toEqual(['.film.removed', '.rsync.partial', id]);
+  });
+
   it('keeps the newest and what is needed, and removes snapshots without a right over the host', async () => {
     await using disk = await makeDisk('btrfs');
     if (disk === undefined) return;

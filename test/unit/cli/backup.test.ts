@@ -47,6 +47,7 @@ describe('backup', () => {
     const record: BackupRecord = {
       schema: 1,
       id: ID,
+      number: 1,
       node: 'demo' as NodeName,
       at: '2026-11-21T04:15:12.000Z',
       reason: 'before 2.0.0',

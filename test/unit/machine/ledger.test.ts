@@ -1,8 +1,9 @@
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { viewLedger } from '../../../src/cli/ledger-view.ts';
 import { UpdaterError } from '../../../src/errors.ts';
 import { durableFiles } from '../../../src/host/files.ts';
 import { run } from '../../../src/host/run.ts';
@@ -29,6 +30,21 @@ async function written(count: number): Promise<void> {
 describe('the ledger', () => {
   it('is empty when there is no file yet', async () => {
     expect((await readLedger(path)).records).toEqual([]);
+  });
+
+  it('says at once that a directory, a link or a FIFO in its place is none, and waits for nobody', async () => {
+    await writeFile(`${path}.other`, '');
+    const makers: (() => Promise<unknown>)[] = [
+      () => mkdir(path),
+      () => symlink(`${path}.other`, path),
+      () => run(['mkfifo', path], { timeout: 5000 }),
+    ];
+    for (const make of makers) {
+      await make();
+      await expect(readLedger(path)).rejects.toMatchObject({ code: 'HOST_LEDGER' });
+      expect((await viewLedger(path)).damage).toMatchObject({ code: 'HOST_LEDGER' });
+      await rm(path, { recursive: true });
+    }
   });
 
   it('reads back what was appended, across openings, each record chained to the one before', async () => {

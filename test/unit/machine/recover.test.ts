@@ -124,6 +124,13 @@ describe('#judge', () => {
     expect(judge(open(install, 'commit'), { current: v('2'), fallback: undefined })).toBe('uncommitted');
     expect(judge(open(install, 'clean'), { current: v('2'), fallback: undefined })).toBe('committed');
   });
+
+  it('does not withdraw what runs now by the ledger of a first installation that was put back from elsewhere', () => {
+    for (const last of path) {
+      expect(judge(open(install, last), { current: v('3'), fallback: undefined })).not.toBe('uncommitted');
+    }
+    expect(judge(open(install, 'soak'), { current: v('3'), fallback: undefined })).toBe('untouched');
+  });
 });
 
 describe('#quarantineFor', () => {
@@ -195,5 +202,8 @@ describe('#quarantined', () => {
     expect([...quarantined(recordsOf([ended('2'), ended('3')])).keys()]).toEqual(['2', '3']);
     expect([...quarantined(recordsOf([ended('2'), ended('3'), lifted])).keys()]).toEqual(['3']);
     expect([...quarantined(recordsOf([ended('2'), lifted, ended('2')])).keys()]).toEqual(['2']);
+    const opened: Entry = { kind: 'opened', transaction: { ...upgrade, id: 'again' } };
+    const committed: Entry = { kind: 'ended', tx: 'again', outcome: 'committed' };
+    expect([...quarantined(recordsOf([ended('2'), ended('3'), opened, committed])).keys()]).toEqual(['3']);
   });
 });
