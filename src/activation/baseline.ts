@@ -12,7 +12,7 @@ import { startRounds } from './probe-room.ts';
  * Throws GATE_BASELINE when the running version fails the gate's probes. One that goes down by itself meanwhile has nothing
  * to lose by an update, and passes.
  */
-export async function checkBaseline(before: UnitFacts, context: ActivationContext): Promise<void> {
+export async function checkBaseline(before: UnitFacts, action: string, context: ActivationContext): Promise<void> {
   const { clock, heartbeat, settings } = context;
   const { failures, grace, interval, timeout, probes } = settings.gate;
   if (probes.length === 0) return;
@@ -24,12 +24,12 @@ export async function checkBaseline(before: UnitFacts, context: ActivationContex
     if (verdict.kind === 'holds') return;
     if (verdict.kind === 'failed') {
       if (await goesDown(before, context)) return;
-      throw sick(verdict.message, context);
+      throw sick(verdict.message, action, context);
     }
     heartbeat.beat();
     await clock.wait(LOOK);
   }
-  throw sick('its probes gave no answer', context);
+  throw sick('its probes gave no answer', action, context);
 }
 
 async function goesDown(before: UnitFacts, { bus, unit }: ActivationContext): Promise<boolean> {
@@ -41,10 +41,13 @@ const LOOK = 100;
 /** What the probe room may take to start, on a slow and busy host. In milliseconds. */
 const PATIENCE = 15_000;
 
-function sick(message: string, { settings, unit }: ActivationContext): UpdaterError {
-  return new UpdaterError('GATE_BASELINE', `The version that runs is not healthy before the update: ${message}`, {
-    remedy:
-      `See: journalctl -u ${unit}, and whether the probes are right: node-updater config ${settings.node}. If the update ` +
-      `is meant to mend it: sudo node-updater upgrade ${settings.node} --force unhealthy`,
+function sick(message: string, action: string, { settings, unit }: ActivationContext): UpdaterError {
+  const { node } = settings;
+  const then =
+    action === 'drill'
+      ? `Mend it first: a drill shows nothing on a node that is sick. Then: sudo node-updater drill ${node} --yes`
+      : `If the update is meant to mend it: sudo node-updater upgrade ${node} --force unhealthy`;
+  return new UpdaterError('GATE_BASELINE', `The version that runs is not healthy before the ${action}: ${message}`, {
+    remedy: `See: journalctl -u ${unit}, and whether the probes are right: node-updater config ${node}. ${then}`,
   });
 }

@@ -58,7 +58,7 @@ export async function preflight(transition: Transition, context: ActivationConte
   await checkMayRun(program);
   // What is made to fail for a drill does not say what it is.
   if (transition.action !== 'drill') await checkVersion(program, transition.to, 'staged', context);
-  if (wantsBaseline(facts, transition)) await checkBaseline(facts, context);
+  if (wantsBaseline(facts, transition)) await checkBaseline(facts, transition.action, context);
   await checkData(transition, context);
   return readiness(facts, transition.action, await listeningSocket(facts, context));
 }

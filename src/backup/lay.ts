@@ -25,8 +25,12 @@ import {
 import type { BackupRecord } from './record.ts';
 import { damage, placeOf, requireContent, requireListing, rulesInside } from './seal.ts';
 import { requireRestoreSpace, spaceFor, timeoutFor } from './space.ts';
-import { neverRestored } from './survey.ts';
+import { neverRestored, requireApart, unmounted } from './survey.ts';
 import { mountsBelow, OURS, walk } from './walk.ts';
+
+/** What is put below a mount point is hidden by the next mount. */
+const BOUND =
+  'If it is to be without a file system of its own from now on: mount --bind it on itself, and restore again.';
 
 interface Rules {
   /** Keeps its place, and is in no backup. */
@@ -54,9 +58,12 @@ export async function layBeside(
   await requireListing(record, at, context);
   const path = record.paths[at]?.path ?? '';
   heartbeat.status(`Restoring ${path}`);
-  const { present, signing } = await lookAtPresent(await realPlace(path), rules, () => {
+  const real = await realPlace(path);
+  await requireApart(real, settings.directory);
+  const { present, mounted, signing } = await lookAtPresent(real, rules, () => {
     heartbeat.beat();
   });
+  if (record.paths[at]?.mount === 'here' && !mounted) throw unmounted(path, BOUND);
   await requireSigning(placeOf(record, at, settings.directory).listing, signing, rules, path);
   await requireRestoreSpace([roomFor(record, at, present)]);
   const { work } = placesFor(present, restore);
@@ -101,7 +108,11 @@ function roomFor(record: BackupRecord, at: number, { path }: Present) {
   return { what, at: parentOf(path) || '/', ...spaceFor({ method, bytes, entries }) };
 }
 
-async function lookAtPresent(path: Raw, rules: Rules, beat: () => void): Promise<{ present: Present; signing: Raw[] }> {
+async function lookAtPresent(
+  path: Raw,
+  rules: Rules,
+  beat: () => void,
+): Promise<{ present: Present; mounted: boolean; signing: Raw[] }> {
   const { here, mounts } = await mountsBelow(path);
   const keeps: Raw[] = [];
   const boundaries: Raw[] = [];
@@ -118,7 +129,7 @@ async function lookAtPresent(path: Raw, rules: Rules, beat: () => void): Promise
   // Nothing can be renamed from one subvolume to another, so one that is there stays, like what is mounted.
   const subvolume = there === 'there' && (await isSubvolume(path, (await lstat(bytesOf(path), { bigint: true })).ino));
   const rename = here || subvolume ? 'children' : 'whole';
-  return { present: { path, there, rename, keeps, boundaries }, signing };
+  return { present: { path, there, rename, keeps, boundaries }, mounted: here, signing };
 }
 
 /** Where the backup knows signing state, the present must have it: else the restored node would start without. */

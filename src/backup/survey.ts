@@ -6,7 +6,7 @@ import type { Method } from './copy.ts';
 import { matcher, SIGNING_STATE, type Matcher } from './glob.ts';
 import { count, noTotals, type Totals } from './listing.ts';
 import { chooseMethod } from './method.ts';
-import { below, rawOf, realOf, type Raw } from './paths.ts';
+import { below, rawOf, realOf, textOf, type Raw } from './paths.ts';
 import type { BackupRecord } from './record.ts';
 import { mountsBelow, walk, type Entry, type WalkRules } from './walk.ts';
 
@@ -31,6 +31,8 @@ export function neverRestored(settings: BackupContext['settings']): readonly str
   return [...SIGNING_STATE, ...settings.neverRestore];
 }
 
+const REMOUNTED = 'If it is right as it is, remove the old backups of this node (node-updater backup list).';
+
 /** Each path of the configuration, looked at but not walked. Throws BACKUP_REFUSED. */
 export async function surveyPaths(context: BackupContext, last: BackupRecord | undefined): Promise<Surveyed[]> {
   const excluded = matcher(context.settings.exclude);
@@ -38,9 +40,10 @@ export async function surveyPaths(context: BackupContext, last: BackupRecord | u
   for (const path of context.settings.paths) surveyed.push(await surveyPath(path, excluded, context));
   for (const one of surveyed) {
     const before = last?.paths.find(({ path }) => path === one.path);
-    if (before?.mount === 'here' && one.mount !== 'here') throw unmounted(one.path);
+    if (before?.mount === 'here' && one.mount !== 'here') throw unmounted(one.path, REMOUNTED);
+    if (surveyed.some((other) => other !== one && other.real === one.real)) throw nested(one.path, one.real);
     const outer = surveyed.find(({ real }) => one.real.startsWith(`${real}/`));
-    if (outer !== undefined && one.mount !== 'here') throw nested(one.path, outer.path);
+    if (outer !== undefined && one.mount !== 'here') throw nested(one.path, rawOf(outer.path));
   }
   return surveyed;
 }
@@ -49,6 +52,7 @@ export async function surveyPaths(context: BackupContext, last: BackupRecord | u
 export async function measure(surveyed: readonly Surveyed[], context: BackupContext): Promise<Measured[]> {
   const { files, settings, run } = context;
   await files.makeDirectory(settings.directory, 0o700);
+  for (const { real } of surveyed) await requireApart(real, settings.directory);
   const measured: Measured[] = [];
   for (const one of surveyed) {
     const totals = noTotals();
@@ -105,17 +109,28 @@ async function statsOf(path: string) {
   }
 }
 
-function unmounted(path: string): UpdaterError {
+function nested(path: string, outer: Raw): UpdaterError {
   return refused(
-    `nothing is mounted at ${path}, but there was at the last backup`,
-    `Mount it: mount ${path}. If it is right as it is, remove the old backups of this node (node-updater backup list).`,
+    `${path} lies within ${textOf(outer)}, on the same file system`,
+    `Take ${path} out of backup.paths: it is in the backup of ${textOf(outer)} already.`,
   );
 }
 
-function nested(path: string, outer: string): UpdaterError {
+/** A restore would carry the backups away with the data, and the next commit remove them. By way of links, too. */
+export async function requireApart(real: Raw, directory: string): Promise<void> {
+  const place = await realOf(rawOf(directory));
+  if (place !== real && !place.startsWith(`${real}/`)) return;
+  throw refused(
+    `${directory} is really ${textOf(place)}, which lies within ${textOf(real)}: the backups would be part of the data`,
+    'Set backup.directory to a place outside of all backup.paths.',
+  );
+}
+
+/** What was mounted when the backup was made. */
+export function unmounted(path: string, remedy: string): UpdaterError {
   return refused(
-    `${path} lies within ${outer}, on the same file system`,
-    `Take ${path} out of backup.paths: it is in the backup of ${outer} already.`,
+    `nothing is mounted at ${path}, but there was at the last backup`,
+    `Mount it: mount ${path}. ${remedy}`,
   );
 }
 

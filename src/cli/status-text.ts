@@ -1,4 +1,5 @@
 import { EXIT } from '../errors.ts';
+import { passed } from '../machine/drill-passed.ts';
 import type { Line } from './output.ts';
 import type { NodeReport, StatusReport } from './status-report.ts';
 import { table } from './table.ts';
@@ -99,6 +100,7 @@ function troubles(node: NodeReport): Line[] {
 /** Of the last transaction, unless another is under way, or what stopped it is over. */
 function lastFailure({ last, state, unit }: NodeReport): { message: string; remedy: string } | undefined {
   if (last?.failure === undefined || last.outcome === 'committed') return undefined;
+  if (last.action === 'drill' && last.outcome === 'rolled-back' && passed(last.failure)) return undefined;
   if (['working', 'on-probation', 'falling-back', 'unsettled'].includes(state)) return undefined;
   const { code, message, remedy } = last.failure;
   if (code === 'HOST_NODE_STOPPED' && unit?.active === 'active') return undefined;

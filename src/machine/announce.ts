@@ -1,5 +1,6 @@
 import { CODES, unreachable } from '../errors.ts';
-import { describeDrill, passed } from './drill.ts';
+import { describeDrill } from './drill.ts';
+import { passed } from './drill-passed.ts';
 import type { MachineContext } from './context.ts';
 import type { Quarantine } from './record.ts';
 import type { Failure, Outcome, Transaction, Working } from './state.ts';

@@ -1,7 +1,8 @@
 import { CODES, EXIT, unreachable, type ExitCode } from '../errors.ts';
 import type { MachineContext } from './context.ts';
 import type { Request } from '../orders.ts';
-import { passed, removeDrill } from './drill.ts';
+import { removeDrill } from './drill.ts';
+import { passed } from './drill-passed.ts';
 import type { Ledger } from './ledger.ts';
 import type { Quarantine } from './record.ts';
 import { findOpen, quarantineFor, type OpenTransaction } from './recover.ts';

@@ -11,6 +11,7 @@ import { UpdaterError } from '../errors.ts';
 import { versionPath } from '../layout.ts';
 import { parseDigest, parseVersion, type Version } from '../release.ts';
 import type { MachineContext } from './context.ts';
+import { passed } from './drill-passed.ts';
 import { failureOf, type Answer } from './run.ts';
 import type { Failure, Outcome, Transaction } from './state.ts';
 
@@ -54,11 +55,6 @@ export function unnoticed({ settings }: Pick<MachineContext, 'settings'>): Updat
       `See what the unit runs: systemctl cat ${settings.node}.service. Its program must come from the current version, ` +
       `and a probe in nodes.d/${settings.node}.toml must ask the daemon itself.`,
   });
-}
-
-/** Whether what stopped the drill is what was to stop it. */
-export function passed(failure: Failure | undefined): boolean {
-  return failure !== undefined && failure.code !== 'GATE_DRILL' && failure.code !== 'ACTIVATE_INTERRUPTED';
 }
 
 /** What fails here is only told: the next `prune` takes it, and nothing takes it for a release. */

@@ -108,7 +108,9 @@ function operator(message: string): Answer {
 
 function nodeStopped(action: Transaction['action'], context: MachineContext): Answer {
   const message = `${context.unit} is stopped, and what its operator stopped is not started by us`;
-  const command = action === 'rollback' ? 'rollback' : 'upgrade';
-  const remedy = `The version is staged. Start the node, then type: sudo node-updater ${command} ${context.settings.node}`;
+  const { node } = context.settings;
+  const command = action === 'drill' ? `drill ${node} --yes` : `${action === 'rollback' ? action : 'upgrade'} ${node}`;
+  const staged = action === 'drill' ? '' : 'The version is staged. ';
+  const remedy = `${staged}Start the node, then type: sudo node-updater ${command}`;
   return { event: 'operator', failure: { code: 'HOST_NODE_STOPPED', message, remedy } };
 }

@@ -35,7 +35,9 @@ describe('a drill', () => {
     expect(await lab.host.sh('ls -A /opt/demo/versions | xargs')).toBe('.1.0.0.complete 1.0.0');
     expect(await lab.lastEnd()).toMatchObject({ outcome: 'rolled-back', failure: { code: 'GATE_EXITED' } });
     expect(await lab.lastEnd()).not.toHaveProperty('quarantine');
-    expect((await lab.updater('status')).stdout).toContain('committed');
+    const after = (await lab.updater('status')).stdout;
+    expect(after).toContain('demo: committed.');
+    expect(after, 'a drill that went as it should is no trouble').not.toContain('was not committed');
     expect(await lab.host.journal('-u', 'demo.service', '-o', 'cat')).toContain(
       'this copy was made to fail, for a drill',
     );
@@ -60,9 +62,12 @@ describe('a drill', () => {
     const sick = await lab.updater('drill', '--yes');
     expect(sick.status).toBe(75);
     expect(sick.stdout + sick.stderr).toContain('There was no drill, the node is unchanged');
+    expect(sick.stdout + sick.stderr).toMatch(/Mend it first.* sudo node-updater drill demo --yes/);
     expect(await processOfNode()).toBe(before);
     await lab.host.sh('systemctl stop demo.service');
-    expect((await lab.updater('drill', '--yes')).status).toBe(1);
+    const stopped = await lab.updater('drill', '--yes');
+    expect(stopped.status).toBe(1);
+    expect(stopped.stderr).toContain('→ Start the node, then type: sudo node-updater drill demo --yes');
     expect(await lab.facts()).toMatchObject({ current: '1.0.0', active: 'inactive', leftovers: '' });
     expect(await lab.host.sh('ls -A /opt/demo/versions | xargs')).toBe('.1.0.0.complete 1.0.0');
   });

@@ -90,6 +90,20 @@ mount -o loop $D/inner $D/backups; head -c 22M /dev/urandom >$D/data/db; sync`);
     expect((await disk.work({ kind: 'estimate' }))?.value).toMatchObject({ entries: 2, bytes: 2 * 1024 ** 2 });
   });
 
+  it('is refused where links hide that one path is in two names, or that the backups lie within the data', async () => {
+    await using disk = await makeDisk('ext4', 64);
+    if (disk === undefined) return;
+    await disk.sh('mkdir -p $D/a/data/inner; ln -s a $D/b; ln -s a/data/inner $D/place');
+    const data = `${disk.root}/a/data`;
+    expect(await disk.work({ kind: 'create' }, { paths: [data, `${disk.root}/b/data`] })).toMatchObject({
+      code: 'BACKUP_REFUSED',
+    });
+    expect(await disk.work({ kind: 'create' }, { paths: [data], directory: `${disk.root}/place` })).toMatchObject({
+      code: 'BACKUP_REFUSED',
+    });
+    expect(await disk.sh('ls -A $D/a/data/inner')).toBe('');
+  });
+
   it('counts inodes as well as bytes [F060]', async () => {
     await using disk = await makeDisk('ext4', 64, '-N 200');
     if (disk === undefined) return;

@@ -150,6 +150,20 @@ touch -d 2012-01-01 sub sub/deep`);
     expect(await disk.sh('cat $D/data/sub/deep/other/file; mountpoint -q $D/data/sub/deep/other')).toBe('more');
   });
 
+  it('is refused while what was mounted at the path is not, and puts nothing below the mount point', async () => {
+    await using disk = await makeDisk('ext4');
+    if (disk === undefined) return;
+    await disk.sh('mkdir $D/data; mount -t tmpfs tmpfs $D/data; echo one >$D/data/file');
+    const id = await backUp(disk);
+    await disk.sh('umount $D/data');
+    const restore = { kind: 'restore', backup: id, restore: 'r1' } as const;
+    expect(await disk.work(restore)).toMatchObject({ code: 'BACKUP_REFUSED' });
+    expect(await disk.sh('ls -A $D/data; ls -A $D | grep -e before -e restore- || true')).toBe('');
+    await disk.sh('mount --bind $D/data $D/data');
+    await succeeds(disk.work(restore));
+    expect(await disk.sh('cat $D/data/file')).toBe('one');
+  });
+
   it('makes data that is gone altogether', async () => {
     await using disk = await makeDisk('ext4');
     if (disk === undefined) return;

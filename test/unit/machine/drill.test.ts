@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { describeDrill, drillVersion, passed, unnoticed } from '../../../src/machine/drill.ts';
+import { describeDrill, drillVersion, unnoticed } from '../../../src/machine/drill.ts';
+import { passed } from '../../../src/machine/drill-passed.ts';
 import { exitOf } from '../../../src/machine/conclude.ts';
 import { failureOf } from '../../../src/machine/run.ts';
 import { parseNodeName, parseVersion, type Version } from '../../../src/release.ts';
