@@ -78,6 +78,29 @@ it('leaves nothing behind when it is purged but its users, and never touches /op
   );
 });
 
+it('keeps the backups of data when it is purged, and says where they are', async () => {
+  await using host = await bootInstalled();
+  await host.sh(`install -d -m 700 /var/lib/node-updater/demo/backups/one /var/lib/node-updater/other/backups
+    touch /var/lib/node-updater/demo/ledger.jsonl /var/lib/node-updater/demo/backups/one/data`);
+  const said = await host.sh('apt-get purge --yes --quiet node-autoupdate', { timeout: 120 });
+  expect(said).toContain('Backups of data are kept: /var/lib/node-updater/demo/backups');
+  expect(await host.sh('find /var/lib/node-updater -type f -o -type d -empty')).toBe(
+    '/var/lib/node-updater/demo/backups/one/data',
+  );
+});
+
+it('refuses to be removed while data is being put back, and says how it is finished', async () => {
+  await using host = await bootInstalled();
+  await host.sh('mkdir /var/lib/node-updater/demo; touch /var/lib/node-updater/demo/restoring');
+  const refused = await host.run(['apt-get', 'remove', '--yes', '--quiet', 'node-autoupdate'], { timeout: 120 });
+  expect(refused.status).not.toBe(0);
+  expect(refused.stdout + refused.stderr).toContain('systemctl start node-updater@demo.service');
+  expect(await host.sh('systemctl is-active node-updater.timer')).toBe('active');
+  await host.sh('rm /var/lib/node-updater/demo/restoring; apt-get remove --yes --quiet node-autoupdate', {
+    timeout: 120,
+  });
+});
+
 /** A node in the middle of its soak: version 2 runs on probation, `fallback` names version 1. */
 async function nodeOnProbation(host: Container): Promise<void> {
   await host.sh(`
