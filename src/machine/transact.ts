@@ -100,7 +100,8 @@ async function settleOpen(
   context.log.info(
     `Settling the ${transaction.action} to ${transaction.to}, left at ${open.reached ?? 'its beginning'}`,
   );
-  const asked = request?.kind === 'rollback' ? request : undefined;
+  // Who asks for the very version that it was on its way to does not go back from it.
+  const asked = request?.kind === 'rollback' && request.to !== transaction.to ? request : undefined;
   return finish({ transaction, state: 'settle', open, asked }, ledger, context);
 }
 

@@ -46,6 +46,27 @@ describe('while the fallback acts', () => {
   });
 });
 
+describe('a rollback', () => {
+  it('that is cut short and asked for again is made again, and blames no version but the one it leaves', async () => {
+    await soaking();
+    await lab.host.sh('systemctl stop node-updater@demo.service');
+    await lab.waitForEnd(2);
+    expect((await lab.updater('upgrade', '--to', '2.0.0', '--force', 'quarantine')).status).toBe(0);
+    await lab.configure({ soak: '60s' });
+    await lab.updater('rollback', '--no-wait');
+    await lab.host.waitFor(`tail -n 1 ${LEDGER} | grep -q '"state":"soak"'`);
+    await lab.configure({ soak: '1s' });
+    const { status, stdout, stderr } = await lab.updater('rollback', '--to', '1.0.0');
+    expect(status, stdout + stderr).toBe(0);
+    expect(await lab.facts()).toMatchObject({ current: '1.0.0', running: '1.0.0', leftovers: '' });
+    const blamed = (await lab.ledger()).flatMap(({ entry }) =>
+      entry.kind === 'ended' ? (entry.quarantine ?? []) : [],
+    );
+    expect(blamed.filter(({ version }) => version === '1.0.0')).toEqual([]);
+    expect(blamed.at(-1)).toMatchObject({ version: '2.0.0', cause: 'operator' });
+  });
+});
+
 describe('a first installation', () => {
   it('that is committed boots, also when not everything could be tidied up after its commit', async () => {
     lab = await makeLab();
