@@ -20,7 +20,12 @@ export function reportError(thrown: unknown, format: Format, output: Output): Ex
 
 /** A message may have several lines (all problems of a configuration): the first is led by our name. */
 export function describeError(error: UpdaterError): string[] {
-  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
-  const [first = '', ...more] = `${error.message}${cause}`.split('\n');
+  const cause = causeOf(error);
+  const [first = '', ...more] = `${error.message}${cause === undefined ? '' : ` (${cause})`}`.split('\n');
   return [`node-updater: ${first}`, ...more.map((line) => `  ${line}`), `  → ${error.remedy}`];
+}
+
+/** What the message does not say already. */
+function causeOf({ message, cause }: UpdaterError): string | undefined {
+  return cause instanceof Error && !message.includes(cause.message) ? cause.message : undefined;
 }

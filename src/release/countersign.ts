@@ -8,7 +8,7 @@ import type { Files } from '../host/ports.ts';
 import type { Manifest } from '../manifest.ts';
 import type { Certificate } from '../trust/certificate.ts';
 import { readEnvelope } from '../trust/envelope.ts';
-import { parseKeySet } from '../trust/key-set.ts';
+import { keySetText, parseKeySet } from '../trust/key-set.ts';
 import type { KeySet } from '../trust/key-set.ts';
 import { parseManifest } from '../trust/manifest.ts';
 import { verifyEnvelope } from '../trust/verify.ts';
@@ -22,7 +22,7 @@ import type { SigningRequest } from './request.ts';
 import { describeKeySet, describeRotation, refuseUnsound } from './rotate.ts';
 import { refuseStranding } from './strand.ts';
 import type { ReleaseForce } from './strand.ts';
-import { envelopeText } from './text.ts';
+import { envelopeText, manifestText } from './text.ts';
 import { describeManifest, describePlan } from './words.ts';
 
 export interface Judged {
@@ -55,6 +55,7 @@ function judgeManifest(request: SigningRequest, facts: JudgeFacts): Judged {
   const previous = text === undefined ? undefined : { manifest: parseManifest(text), text, signers: [] };
   const truth = describeRequest(manifest, previous?.manifest);
   refuseLyingRequest(request, truth);
+  refuseHidden(request.text, manifestText(manifest));
   refuseStranding(previous?.manifest, manifest, facts);
   refuseUnacceptable(manifest, previous, facts.now);
   return truth;
@@ -68,9 +69,20 @@ function judgeKeySet(request: SigningRequest, now: number): Judged {
   const { set, before } = readKeySets(request);
   const truth = { says: describeKeySet(set), changes: describeRotation(before, set) };
   refuseLyingRequest(request, truth);
+  refuseHidden(request.text, keySetText(set));
   refuseUnsound(before, set);
   if (set.expires > now) return truth;
   throw refuse('RELEASE_EXPIRED', 'the key set has expired', 'Make the request again.');
+}
+
+/** Readers ignore fields that they do not know, and a later one may know them: nothing is signed that was not shown. */
+function refuseHidden(text: string, shown: string): void {
+  if (text === shown) return;
+  throw refuse(
+    'RELEASE_REQUEST',
+    'the text that is to be signed holds something that this node-updater does not read, or writes it in another way',
+    'Sign nothing. Have the request made again with the same version of node-updater as here.',
+  );
 }
 
 /** The key sets of a request of that kind. Throws TRUST_ when one is none. */

@@ -28,6 +28,7 @@ import type { Publication } from './plan.ts';
 import type { PublishDeps } from './publish.ts';
 import { refuse, refusePublication } from './refuse.ts';
 import { isPlaced, readManifestFile } from './site.ts';
+import { LEAVE_SERIAL } from './strand.ts';
 import { manifestText } from './text.ts';
 
 export interface PublishOptions extends Omit<Publication, 'additions'> {
@@ -145,7 +146,7 @@ export function refuseUnacceptable(manifest: Manifest, previous: ReadManifest | 
     if (!(error instanceof UpdaterError)) throw error;
     const message = `hosts would refuse the manifest: ${error.message}`;
     const serial = /^TRUST_(SERIAL|EQUIVOCATION)/.test(error.code);
-    if (serial) throw refuse('RELEASE_SERIAL', message, error.remedy, error);
+    if (serial) throw refuse('RELEASE_SERIAL', message, LEAVE_SERIAL, error);
     throw refusePublication(message, error.remedy, error);
   }
 }

@@ -19,6 +19,7 @@ import { refuse } from './refuse.ts';
 import { makeRequest } from './request.ts';
 import type { SigningRequest } from './request.ts';
 import { MANIFEST_FILE, placeArchive, readManifestFile } from './site.ts';
+import { lockingSite } from './site-lock.ts';
 import { envelopeText } from './text.ts';
 import { describePlan, describeManifest } from './words.ts';
 
@@ -119,16 +120,18 @@ async function readBack(
   await readAsClient(Buffer.from(envelope), { keys, threshold, trust: { ...deps.gpgv, now: deps.now() } });
 }
 
-/** Throws RELEASE_REFUSED when the published manifest is no longer `before`. */
+/** Throws RELEASE_SERIAL when the published manifest is no longer `before`. */
 export async function replaceManifest(
   directory: string,
   envelope: string,
   before: Buffer | undefined,
-  { files }: Pick<SignDeps, 'files'>,
+  { files, gpgv }: Pick<SignDeps, 'files' | 'gpgv'>,
 ): Promise<void> {
-  await refuseRace(directory, before);
   await files.makeDirectory(directory, 0o755);
-  await files.replace(`${directory}/${MANIFEST_FILE}`, envelope, 0o644);
+  await lockingSite(directory, gpgv.run, async () => {
+    await refuseRace(directory, before);
+    await files.replace(`${directory}/${MANIFEST_FILE}`, envelope, 0o644);
+  });
 }
 
 /** Two publications at once would give two manifests one serial. */

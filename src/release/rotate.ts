@@ -15,6 +15,7 @@ import { signaturesOf } from './publish.ts';
 import { refuse } from './refuse.ts';
 import { makeRequest } from './request.ts';
 import type { SigningRequest } from './request.ts';
+import { lockingSite } from './site-lock.ts';
 import { envelopeText, timeText } from './text.ts';
 
 export interface RotateOptions {
@@ -86,9 +87,11 @@ export async function placeKeySet(
   { files, gpgv, now }: Omit<SignDeps, 'gpg'>,
 ): Promise<void> {
   await refuseUnwalkable(Buffer.from(envelope), before, set, { ...gpgv, now: now() });
-  refuseMoved(await readNewestKeySet(directory), before);
   await files.makeDirectory(`${directory}/keys`, 0o755);
-  await files.replace(`${directory}/${keySetPath(set.number)}`, envelope, 0o644);
+  await lockingSite(directory, gpgv.run, async () => {
+    refuseMoved(await readNewestKeySet(directory), before);
+    await files.replace(`${directory}/${keySetPath(set.number)}`, envelope, 0o644);
+  });
 }
 
 /** What a set states, for who is to sign it. */

@@ -57,7 +57,7 @@ export function platformOf({ os, arch, libc }: Artifact): string {
   return `${os} ${arch} ${libc}`;
 }
 
-const LEAVE_SERIAL = 'Leave --serial out: it is then one more than the last.';
+export const LEAVE_SERIAL = 'Leave --serial out: it is then one more than the last.';
 
 function refuseSerial(previous: Manifest, { serial }: Manifest): void {
   if (serial > previous.serial) return;

@@ -1,5 +1,5 @@
 /** What a manifest says, what a publication changes, and what a verification found, in lines for people. */
-import type { Manifest, Release } from '../manifest.ts';
+import type { Artifact, Manifest, Release } from '../manifest.ts';
 import type { PublicationPlan } from './publish.ts';
 import { percentOf } from './rollout.ts';
 import { platformOf } from './strand.ts';
@@ -12,6 +12,7 @@ export function describePlan({ manifest, previous, added }: PublicationPlan): re
   return [
     ...added.map(({ place }) => `add ${place}`),
     ...released(previous, manifest, added),
+    ...restated(previous, manifest),
     ...(gone.length === 0 ? [] : [`drop from the manifest ${gone.join(', ')}`]),
     ...changed('suggest', previous?.suggested, manifest.suggested),
     ...changed('require at least', previous?.minimum, manifest.minimum),
@@ -43,7 +44,10 @@ function describeRelease({ version, severity, epoch, rollback, notes, notBefore,
   ];
   return [
     `release ${version}: ${facts.join(', ')}`,
-    ...artifacts.map((each) => `  ${platformOf(each)}: ${each.size} bytes, sha256 ${each.sha256}`),
+    ...artifacts.flatMap((each) => [
+      `  ${platformOf(each)}: ${each.size} bytes, sha256 ${each.sha256}`,
+      `    unpacked ${each.unpackedSize} bytes in ${each.entries} entries, from ${each.url.join(' or ')}`,
+    ]),
   ];
 }
 
@@ -68,6 +72,22 @@ function released(
     return fresh.length === 0 ? [] : [`state ${version} for ${fresh.map(platformOf).join(', ')}`];
   });
 }
+
+/** What is said anew of an archive that is published already: where it lies, how much it unpacks to, who signed it. */
+function restated(previous: Manifest | undefined, manifest: Manifest): readonly string[] {
+  return manifest.releases.flatMap(({ version, artifacts }) => {
+    const known = previous?.releases.find((each) => each.version === version)?.artifacts ?? [];
+    return artifacts.flatMap((artifact) => {
+      const was = known.find((each) => platformOf(each) === platformOf(artifact));
+      const fields =
+        was === undefined ? [] : RESTATED.filter((field) => String(was[field]) !== String(artifact[field]));
+      const said = fields.map((field) => field.replace('S', '_s')).join(', ');
+      return said === '' ? [] : [`restate ${version} for ${platformOf(artifact)}: ${said}`];
+    });
+  });
+}
+
+const RESTATED = ['url', 'size', 'unpackedSize', 'entries', 'signature'] as const satisfies (keyof Artifact)[];
 
 function offered(previous: Manifest | undefined, manifest: Manifest): readonly string[] {
   if (previous?.rollout === undefined && manifest.rollout === undefined) return [];

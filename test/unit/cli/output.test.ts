@@ -66,3 +66,18 @@ describe('reportError', () => {
     expect(said.err).toMatch(/^node-updater: TypeError: oops\n\s+at /);
   });
 });
+
+describe('the cause of an error', () => {
+  it.each([
+    ['hosts would refuse it: too far', 'too far', 'node-updater: hosts would refuse it: too far\n  → Wait.\n'],
+    ['hosts would refuse it', 'too far', 'node-updater: hosts would refuse it (too far)\n  → Wait.\n'],
+  ])('is said once: %s', (message, cause, expected) => {
+    const { said, output } = pair(false);
+    reportError(
+      new UpdaterError('RELEASE_SERIAL', message, { remedy: 'Wait.', cause: new Error(cause) }),
+      'text',
+      output,
+    );
+    expect(said.err).toBe(expected);
+  });
+});

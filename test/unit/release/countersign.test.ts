@@ -120,6 +120,30 @@ describe('a signing request', () => {
     await expect(sign(path, signers.bob)).rejects.toMatchObject({ code: 'RELEASE_REQUEST' });
   });
 
+  const hidden: readonly { name: string; change: (text: string) => string }[] = [
+    { name: 'a field', change: (text) => text.replace('"serial"', '"later": { "url": "elsewhere" },\n  "serial"') },
+    { name: 'a field of an archive', change: (text) => text.replace('"deltas": []', '"deltas": [{}]') },
+    { name: 'another spelling', change: (text) => text.replace('"serial": 2', '"serial": 2.0') },
+  ];
+
+  it.each(hidden)('whose text holds $name that its signer is not shown is not signed [S3.45]', async ({ change }) => {
+    await published('1.0.0');
+    const path = await signers.request([]);
+    await edit(path, ({ text }) => ({ text: change(text) }));
+    await expect(sign(path, signers.bob)).rejects.toMatchObject({ code: 'RELEASE_REQUEST' });
+  });
+
+  it('says when a published archive is stated anew: another address, or other counts [S3.45]', async () => {
+    await published('1.0.0');
+    const path = await signers.request([]);
+    await edit(path, ({ text }) => ({
+      text: text.replace(/"entries": \d+/, '"entries": 9').replace(/"url": \[\s*/, '$&"https://example.org/x", '),
+    }));
+    // Laid out as a publisher's own would be, so that nothing but the statement differs.
+    await edit(path, ({ text }) => ({ text: `${JSON.stringify(JSON.parse(text), null, 2)}\n` }));
+    await expect(sign(path, signers.bob)).rejects.toMatchObject({ code: 'RELEASE_REQUEST' });
+  });
+
   it('that would strand hosts is not signed, whoever asks', async () => {
     await published('1.0.0');
     const path = await signers.request([], { expires: Date.now() + 2000 });

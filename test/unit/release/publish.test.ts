@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { durableFiles } from '../../../src/host/files.ts';
 import { run } from '../../../src/host/run.ts';
-import { planPublication, publishRelease } from '../../../src/release/publish.ts';
+import { planPublication, publishRelease, replaceManifest } from '../../../src/release/publish.ts';
 import type { PublishDeps, PublishOptions } from '../../../src/release/publish.ts';
 import { signRelease } from '../../../src/release/sign.ts';
 import { directorySite, verifyRelease } from '../../../src/release/verify.ts';
@@ -139,7 +139,10 @@ describe('publishRelease refuses', () => {
   it('a serial that hosts would take for an attack', async () => {
     await publisher.publish({ tree, version: '1.0.0' });
     await expect(publisher.renew({ serial: 1 })).rejects.toMatchObject({ code: 'RELEASE_SERIAL' });
-    await expect(publisher.renew({ serial: 2_000_000 })).rejects.toMatchObject({ code: 'RELEASE_SERIAL' });
+    await expect(publisher.renew({ serial: 2_000_000 })).rejects.toMatchObject({
+      code: 'RELEASE_SERIAL',
+      remedy: expect.stringContaining('Leave --serial out') as unknown,
+    });
   });
 
   it('to build on a manifest that somebody else put there', async () => {
@@ -178,6 +181,20 @@ describe('publishRelease refuses', () => {
     const raced = publishRelease(options([descriptionFile]), { ...deps(), files: racing });
     await expect(raced).rejects.toMatchObject({ code: 'RELEASE_SERIAL' });
     expect((await verify()).manifest).toMatchObject({ serial: 2, suggested: '1.0.0' });
+  });
+
+  it('the second of two that are made at the same moment: one serial never stands for two manifests', async () => {
+    await publisher.publish({ tree, version: '1.0.0' });
+    const before = await readFile(join(publisher.site, 'manifest.json'));
+    const both = ['{"one":1}', '{"other":1}'].map((text) => replaceManifest(publisher.site, text, before, deps()));
+    const outcomes = await Promise.allSettled(both);
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'RELEASE_SERIAL' } });
+  });
+
+  it('an archive whose name was mistyped, by that name and not as a fault of the key', async () => {
+    const signed = signRelease({ archive: join(tree, 'bin/dmo'), signers: [] }, publisher.gpg, files);
+    await expect(signed).rejects.toMatchObject({ code: 'DISK_IO' });
   });
 
   it('a key that gpg does not have, in the words of gpg', async () => {
