@@ -130,6 +130,8 @@ export async function replaceManifest(
   await files.makeDirectory(directory, 0o755);
   await lockingSite(directory, gpgv.run, async () => {
     await refuseRace(directory, before);
+    // What a publication that was killed has left, and would be served and uploaded for ever.
+    await files.sweep(directory, (name) => name === MANIFEST_FILE);
     await files.replace(`${directory}/${MANIFEST_FILE}`, envelope, 0o644);
   });
 }

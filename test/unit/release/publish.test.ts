@@ -107,6 +107,16 @@ describe('publishRelease', () => {
     expect(await readdir(publisher.root)).not.toContain('site');
   });
 
+  it('removes what a publication that was killed has left of its manifest, and nothing else', async () => {
+    await publisher.publish({ tree, version: '1.0.0' });
+    const left = `.manifest.json.${'0a'.repeat(12)}`;
+    for (const name of [left, '.htaccess']) await writeFile(join(publisher.site, name), '');
+    await publisher.renew();
+    const names = await readdir(publisher.site);
+    expect(names).not.toContain(left);
+    expect(names).toContain('.htaccess');
+  });
+
   it('puts every archive into place before the manifest changes, so that a failure in between shows nothing [F027]', async () => {
     await publisher.publish({ tree, version: '1.0.0' });
     const before = await manifestFile();
