@@ -2,14 +2,14 @@
  * Puts a backup back, and with it the version that the node then runs. From the first to the last step the file `restoring`
  * lets nobody start the node, across any crash: no version meets data that is only half there (DESIGN.md section 6).
  */
-import { readFile } from 'node:fs/promises';
-import { errnoOf, UpdaterError, type ErrorCode } from '../errors.ts';
+import { UpdaterError, type ErrorCode } from '../errors.ts';
 import type { UnitFacts } from '../host/ports.ts';
 import { linkText } from '../layout.ts';
 import type { Version } from '../release.ts';
 import { restoreBackup } from './backup-room.ts';
 import type { ActivationContext } from './context.ts';
 import { judgeUnit } from './gate.ts';
+import { readOrEmpty } from './read-or-empty.ts';
 import { rests, stopNode } from './stop.ts';
 
 export interface Restore {
@@ -87,15 +87,6 @@ async function onceMore(text: string, { bus, clock, unit }: ActivationContext): 
   if (boot === undefined) return 'start';
   const { unitFileState } = await bus.facts(unit);
   return boot !== clock.bootId && unitFileState.startsWith('enabled') ? 'start' : 'rest';
-}
-
-async function readOrEmpty(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return '';
-    throw error;
-  }
 }
 
 /** Undefined when the data is in its place; why it was left as it is, when it was. */

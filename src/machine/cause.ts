@@ -4,8 +4,8 @@
  * Without it a full disk would look like a killed updater, and the second one would quarantine the version (promise 9). It
  * is a memory and decides nothing else; a reboot may lose it.
  */
-import { readFile } from 'node:fs/promises';
-import { CODES, errnoOf } from '../errors.ts';
+import { readOrEmpty } from '../activation/read-or-empty.ts';
+import { CODES } from '../errors.ts';
 import type { Files } from '../host/ports.ts';
 import type { NodeLayout } from '../layout.ts';
 import type { Failure } from './state.ts';
@@ -26,15 +26,6 @@ export async function leaveCause(note: Note, layout: NodeLayout, files: Files): 
 export async function readCause(tx: string, layout: NodeLayout): Promise<Failure | undefined> {
   const note = parse(await readOrEmpty(layout.causeMark));
   return note?.tx === tx ? note.failure : undefined;
-}
-
-async function readOrEmpty(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return '';
-    throw error;
-  }
 }
 
 /** A full /run cuts it short; then there is no note. */
