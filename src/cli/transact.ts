@@ -2,11 +2,13 @@
 import { loadSettings, requireNode } from '../config/load.ts';
 import type { ExitCode } from '../errors.ts';
 import { openLedger } from '../machine/ledger.ts';
+import { watchOwnUnit } from '../machine/own-unit.ts';
 import { takeRequest } from '../machine/request.ts';
 import { transact as runTransaction } from '../machine/transact.ts';
 import type { CommandOf } from './command.ts';
 import type { Host } from './host.ts';
 import { archOf, readMachineId } from './machine-facts.ts';
+import { transactionUnit } from './units.ts';
 
 export async function transact({ node }: CommandOf<'transact'>, host: Host): Promise<ExitCode> {
   const loaded = loadSettings(host.layout, host.env, host.uid);
@@ -41,6 +43,7 @@ export async function transact({ node }: CommandOf<'transact'>, host: Host): Pro
       machineId,
       arch: archOf(process.arch),
       buildTime: host.buildTime,
+      beingStopped: await watchOwnUnit(transactionUnit(node), bus),
     });
   } finally {
     await bus.close();

@@ -1,6 +1,7 @@
 import type { ActivationContext } from '../activation/context.ts';
 import type { Artifact } from '../manifest.ts';
 import type { GlobalSettings } from '../settings.ts';
+import type { BeingStopped } from './own-unit.ts';
 
 /** What a run of the transaction unit is given by main.ts. */
 export interface MachineContext extends ActivationContext {
@@ -10,4 +11,5 @@ export interface MachineContext extends ActivationContext {
   readonly arch: Artifact['arch'];
   /** Milliseconds since the epoch: when this program was built. No true time lies before it. */
   readonly buildTime: number;
+  readonly beingStopped: BeingStopped;
 }

@@ -14,6 +14,7 @@ import type { MachineContext } from './context.ts';
 import { planBackup, planRestore } from './data.ts';
 import { planDrill } from './drill.ts';
 import type { Ledger } from './ledger.ts';
+import { blame, blaming } from './own-unit.ts';
 import { blocking, planRollback, planUpgrade } from './plan.ts';
 import { findOpen, type OpenTransaction } from './recover.ts';
 import { describePruned, prune } from './prune.ts';
@@ -39,7 +40,7 @@ export async function transact(
     }
     return await serve(request, ledger, context);
   } catch (error) {
-    return await refuse(request, error, ledger, context);
+    return await refuse(request, await blame(error, context), ledger, context);
   }
 }
 
@@ -122,7 +123,7 @@ async function finish(leg: Leg, ledger: Ledger, context: MachineContext): Promis
     transaction,
     state,
     ledger,
-    makeSteps(transaction, open, leg.asked?.kind, ledger, context),
+    blaming(makeSteps(transaction, open, leg.asked?.kind, ledger, context), context),
     narrate,
   );
   if (!isOutcome(rest)) {

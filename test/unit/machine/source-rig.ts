@@ -147,6 +147,7 @@ function contextOf(node: NodeLayout, bus: Partial<SystemBus>, log: MachineContex
     machineId: '0'.repeat(32),
     arch: 'amd64',
     buildTime: 0,
+    beingStopped: () => Promise.resolve(false),
   };
 }
 
