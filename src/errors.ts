@@ -38,6 +38,8 @@ export const CODES = {
   CONFIG_VERSION_PATTERN: { exit: EXIT.configuration, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d07' },
   // USAGE_: what was typed.
   USAGE_INVALID: { exit: EXIT.usage, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d05' },
+  /** A path that was typed is not there, or is something else. */
+  USAGE_PATH: { exit: EXIT.usage, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d08' },
   USAGE_NOT_PERMITTED: { exit: EXIT.notPermitted, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d06' },
   // SOURCE_: the network and the servers. Tried again at the next run; never quarantines (promise 9).
   SOURCE_UNREACHABLE: { exit: EXIT.tryLater, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d10' },

@@ -19,6 +19,7 @@ import type { CommandOf, Ended } from './command.ts';
 import { oneNode } from './facts.ts';
 import type { Host } from './host.ts';
 import type { Format } from './report-error.ts';
+import { requirePaths } from './typed-path.ts';
 
 type Add = Extract<CommandOf<'keys'>, { action: 'add' }>;
 type Remove = Extract<CommandOf<'keys'>, { action: 'remove' }>;
@@ -145,6 +146,7 @@ async function nodeFile(name: string | undefined, host: Host): Promise<{ node: N
 
 /** Its owner does not matter: the fingerprint says whether it is the right one. */
 async function readKeyFile(file: string): Promise<Buffer> {
+  await requirePaths([{ from: 'FILE', path: file, is: 'file', what: 'the file of the publisher’s public key' }]);
   try {
     const { size } = await stat(file);
     if (size > LIMITS.keyFile) throw keyFile(file, `is larger than ${LIMITS.keyFile} bytes`);

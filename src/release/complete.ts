@@ -40,6 +40,7 @@ export interface Completion extends Judged {
 export async function planCompletion(options: CompleteOptions, deps: Omit<SignDeps, 'gpg'>): Promise<Completion> {
   const request = await readRequest(options.path);
   const published = (await readPublished(options.directory, request.kind)) ?? Buffer.alloc(0);
+  if (published.length === 0 && request.previous !== undefined) throw otherPlace(options);
   const judged = judgeRequest(request, { now: deps.now(), force: options.force, published });
   if (request.kind === 'manifest') await refuseMissing(options.directory, await readSigned(request, options, deps));
   return { request, ...judged };
@@ -61,6 +62,14 @@ export async function completePublication(
   const before = request.previous === undefined ? undefined : Buffer.from(request.previous);
   await replaceManifest(options.directory, envelope, before, deps);
   return completion;
+}
+
+function otherPlace({ directory, path }: CompleteOptions): Error {
+  return refuse(
+    'RELEASE_REQUEST',
+    `${directory} publishes nothing, and ${path} replaces something that is published`,
+    'Give the directory that the request was made from, or a copy of it.',
+  );
 }
 
 async function readPublished(directory: string, kind: SigningRequest['kind']): Promise<Buffer | undefined> {

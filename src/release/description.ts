@@ -55,7 +55,9 @@ export type Description = z.output<typeof schema>;
 
 /** Throws RELEASE_INPUT when the file cannot be read or is no description. */
 export async function readDescription(path: string): Promise<Description> {
-  const remedy = 'Make it with `node-updater release build`, and leave it beside its archive.';
+  const remedy = /\.(tar|tar\.\w+|tgz)$/.test(path)
+    ? `That is an archive: give the ${SUFFIX.description} that build has left beside it.`
+    : 'Make it with `node-updater release build`, and leave it beside its archive.';
   try {
     return schema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (cause) {

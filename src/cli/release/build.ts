@@ -1,13 +1,14 @@
 /** `release build`: a directory becomes a reproducible archive. */
 import type { Argv } from 'yargs';
 import type { BuildOptions } from '../../release/build.ts';
-import { dryRun, number, text, versionOf, whole } from './command.ts';
+import type { TypedPath } from '../typed-path.ts';
+import { dryRun, having, number, text, versionOf, whole } from './command.ts';
 import type { Answer, ArgsOf, ReleaseDeps, Take } from './command.ts';
 
 export function buildCommand(parser: Argv, deps: ReleaseDeps, take: Take): Argv {
   return parser.command('build <directory>', 'Make a reproducible archive from a directory', buildArgs, (args) => {
     const options = buildOptions(args, deps.env);
-    take(() => (args.dryRun ? survey(options) : build(options, deps)));
+    take(having(pathsOf(options), () => (args.dryRun ? survey(options) : build(options, deps))));
   });
 }
 
@@ -46,6 +47,18 @@ function buildOptions(args: ArgsOf<typeof buildArgs>, env: ReleaseDeps['env']): 
     epoch: whole('epoch', args.epoch),
     mtime: whole('SOURCE_DATE_EPOCH', env['SOURCE_DATE_EPOCH']),
   };
+}
+
+function pathsOf({ directory, out }: BuildOptions): readonly TypedPath[] {
+  return [
+    { from: 'DIRECTORY', path: directory, is: 'directory', what: 'the directory that holds what is to be released' },
+    {
+      from: '--out',
+      path: out,
+      is: 'new directory',
+      what: '--out the directory for archives; it is made if it is not there',
+    },
+  ];
 }
 
 async function build(options: BuildOptions, { files }: ReleaseDeps): Promise<Answer> {

@@ -12,6 +12,7 @@ import type { SignDeps } from '../../release/publish.ts';
 import type { TrustedKey } from '../../settings.ts';
 import type { Gpgv } from '../../trust/gpgv.ts';
 import type { Output } from '../output.ts';
+import { requirePaths, type TypedPath } from '../typed-path.ts';
 
 export interface ReleaseDeps {
   readonly output: Pick<Output, 'print' | 'json'>;
@@ -95,6 +96,24 @@ export async function withScratch<T>(use: (scratch: string) => Promise<T>): Prom
 
 export function signatures(count: number): string {
   return count === 1 ? '1 signature' : `${count} signatures`;
+}
+
+/** A command that begins with a look at the paths that were typed for it. */
+export function having(paths: readonly TypedPath[], command: Command): Command {
+  return async (announce) => {
+    await requirePaths(paths);
+    return command(announce);
+  };
+}
+
+export function keyPaths(option: string, keys: readonly TrustedKey[]): readonly TypedPath[] {
+  const what = `${option} FILE=FINGERPRINT with the public key that keygen has written`;
+  return keys.map(({ file }) => ({ from: option, path: file, is: 'file', what }));
+}
+
+/** As yargs reads `--out=`: nothing. */
+export function pathIf(given: string | undefined, typed: Omit<TypedPath, 'path'>): readonly TypedPath[] {
+  return given === undefined ? [] : [{ ...typed, path: given }];
 }
 
 export function trustedKey(pair: string): TrustedKey {

@@ -2,13 +2,14 @@
 import { isAbsolute, resolve } from 'node:path';
 import type { Argv } from 'yargs';
 import type { KeygenOptions } from '../../release/keygen.ts';
-import { atLeastOne, dryRun, gpgOf, number, text, usage } from './command.ts';
+import type { TypedPath } from '../typed-path.ts';
+import { atLeastOne, dryRun, gpgOf, having, number, text, usage } from './command.ts';
 import type { Answer, ArgsOf, ReleaseDeps, Take } from './command.ts';
 
 export function keygenCommand(parser: Argv, deps: ReleaseDeps, take: Take): Argv {
   return parser.command('keygen', 'Make the keys of one signer', keygenArgs, (args) => {
     const options = keygenOptions(args);
-    take(() => (args.dryRun ? plan(options) : make(options, deps)));
+    take(having(pathsOf(options), () => (args.dryRun ? plan(options) : make(options, deps))));
   });
 }
 
@@ -38,6 +39,14 @@ function keygenOptions(args: ArgsOf<typeof keygenArgs>): KeygenOptions {
   // gpg-agent knows its sockets by an absolute path.
   const absolute = isAbsolute(home) ? home : resolve(home);
   return { name, out, userId, expires, subkeys, home: absolute, protection: args.protection ? 'asked' : 'none' };
+}
+
+function pathsOf({ home, out }: KeygenOptions): readonly TypedPath[] {
+  const made = 'which is made if it is not there';
+  return [
+    { from: '--home', path: home, is: 'new directory', what: `--home a directory for the primary key alone, ${made}` },
+    { from: '--out', path: out, is: 'new directory', what: `--out a directory for the other keys, ${made}` },
+  ];
 }
 
 const MOST_SUBKEYS = 8;

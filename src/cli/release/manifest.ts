@@ -4,13 +4,16 @@ import type { PublicationPlan, PublishOptions } from '../../release/publish.ts';
 import type { SigningRequest } from '../../release/request.ts';
 import { RELEASE_FORCES, type ReleaseForce } from '../../release/strand.ts';
 import { S3_TOOLS, type S3Tool, type Upload } from '../../release/upload.ts';
+import type { TypedPath } from '../typed-path.ts';
 import {
   atLeastOne,
   definedEnv,
   dryRun,
   key,
+  keyPaths,
   localUser,
   number,
+  pathIf,
   signatures,
   text,
   texts,
@@ -105,6 +108,17 @@ export function manifestOptions(directory: string, args: ManifestArgs, now: numb
     keep: atLeastOne('--keep', args.keep) ?? 10,
     force: forcesOf(args.force),
   };
+}
+
+/** Of every command that changes what is published already. */
+export function sitePaths(directory: string, args: Pick<ManifestArgs, 'request' | 'key'>): readonly TypedPath[] {
+  const what = 'the directory that `release publish` has filled';
+  return [{ from: 'DIRECTORY', path: directory, is: 'site', what }, ...optionPaths(args)];
+}
+
+export function optionPaths({ request, key }: Pick<ManifestArgs, 'request' | 'key'>): readonly TypedPath[] {
+  const what = '--request a new file, in a directory that is there';
+  return [...pathIf(request, { from: '--request', is: 'new file', what }), ...keyPaths('--key', key.map(trustedKey))];
 }
 
 /** yargs has let no other word through. */

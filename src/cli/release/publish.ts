@@ -2,9 +2,12 @@
 import type { Argv } from 'yargs';
 import type { PublishOptions } from '../../release/publish.ts';
 import type { Completion } from '../../release/complete.ts';
+import type { TypedPath } from '../typed-path.ts';
 import {
   atLeastOne,
   dryRun as dryRunOption,
+  having,
+  keyPaths,
   text,
   texts,
   timeOf,
@@ -17,7 +20,9 @@ import type { Announce, Answer, ArgsOf, ReleaseDeps, Take } from './command.ts';
 import {
   describeTarget,
   manifestOptions,
+  optionPaths,
   publishManifest,
+  sitePaths,
   targetOf,
   upload,
   uploadsOf,
@@ -33,22 +38,48 @@ export function publishCommand(parser: Argv, deps: ReleaseDeps, take: Take): Arg
       if (args.signed !== undefined) {
         const path = args.signed;
         refuseMixed(args);
-        take((announce) => complete(path, args, deps, announce));
+        const paths = [newSite(args.directory), { ...SIGNED, path }, ...keyPaths('--key', args.key.map(trustedKey))];
+        take(having(paths, (announce) => complete(path, args, deps, announce)));
         return;
       }
       const target = targetOf(args);
       const options = publishOptions(args, deps.now());
-      take((announce) => publishManifest(options, { target, dryRun: args.dryRun }, deps, announce));
+      take(
+        having(pathsOf(args), (announce) => publishManifest(options, { target, dryRun: args.dryRun }, deps, announce)),
+      );
     })
     .command('upload <directory>', 'Copy a published directory to a server again', uploadArgs, (args) => {
       const uploads = uploadsOf(args);
       if (uploads.length === 0) throw usage('upload where to? Give --rsync or --s3');
-      take(async () => {
+      const uploading = async (): Promise<Answer> => {
         if (!args.dryRun) return answerOf(await upload(args.directory, uploads, deps));
         const lines = await describeTarget(args.directory, { kind: 'publish', uploads });
         return answerOf(lines.map((line) => `would ${line}`));
-      });
+      };
+      take(having(sitePaths(args.directory, { request: undefined, key: [] }), uploading));
     });
+}
+
+const SIGNED = { from: '--signed', is: 'file', what: '--signed the request that the others have signed' } as const;
+const RELEASE = {
+  from: 'RELEASE',
+  is: 'file',
+  what: 'the .release.json that build has left beside its archive',
+} as const;
+
+/** Without a release the last manifest is renewed, so there must be one. */
+function pathsOf(args: PublishArgs): readonly TypedPath[] {
+  if (args.release.length === 0) return sitePaths(args.directory, args);
+  return [newSite(args.directory), ...args.release.map((path) => ({ ...RELEASE, path })), ...optionPaths(args)];
+}
+
+function newSite(path: string): TypedPath {
+  return {
+    from: 'DIRECTORY',
+    path,
+    is: 'new directory',
+    what: 'the directory to be served; it is made if it is not there',
+  };
 }
 
 function answerOf(lines: readonly string[]): Answer {

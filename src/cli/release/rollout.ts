@@ -6,9 +6,9 @@ import type { Manifest } from '../../manifest.ts';
 import type { Version } from '../../release.ts';
 import type { RolloutWish } from '../../release/rollout.ts';
 import { refuse } from '../../release/refuse.ts';
-import { text, usage, versionOf } from './command.ts';
+import { having, text, usage, versionOf } from './command.ts';
 import type { Announce, Answer, ArgsOf, ReleaseDeps, Take } from './command.ts';
-import { manifestOptions, publishManifest, targetOf, MANIFEST } from './manifest.ts';
+import { manifestOptions, publishManifest, sitePaths, targetOf, MANIFEST } from './manifest.ts';
 import { rolloutWish, ROLLOUT } from './rollout-args.ts';
 
 export function rolloutCommands(parser: Argv, deps: ReleaseDeps, take: Take): Argv {
@@ -17,16 +17,16 @@ export function rolloutCommands(parser: Argv, deps: ReleaseDeps, take: Take): Ar
       const wish = rolloutWish(args);
       if (wish === undefined) throw usage('how far? Give --percent, --cursor or --phases');
       targetOf(args);
-      take((announce) => rollout(args, wish, deps, announce));
+      take(having(sitePaths(args.directory, args), (announce) => rollout(args, wish, deps, announce)));
     })
     .command('halt <directory>', 'Offer the suggested release to no more hosts', haltArgs, (args) => {
       targetOf(args);
-      take((announce) => halt(args, deps, announce));
+      take(having(sitePaths(args.directory, args), (announce) => halt(args, deps, announce)));
     })
     .command('withdraw <directory> <release>', 'Let no host take a version any more', withdrawArgs, (args) => {
       const version = versionOf('release', args.release);
       targetOf(args);
-      take((announce) => withdraw(args, version, deps, announce));
+      take(having(sitePaths(args.directory, args), (announce) => withdraw(args, version, deps, announce)));
     });
 }
 

@@ -2,15 +2,28 @@
 import type { Argv } from 'yargs';
 import type { RotateOptions, Rotation } from '../../release/rotate.ts';
 import { refuse } from '../../release/refuse.ts';
-import { atLeastOne, fingerprintOf, number, text, texts, timeOf, trustedKey, withSigning } from './command.ts';
+import type { TrustedKey } from '../../settings.ts';
+import type { TypedPath } from '../typed-path.ts';
+import {
+  atLeastOne,
+  fingerprintOf,
+  having,
+  keyPaths,
+  number,
+  text,
+  texts,
+  timeOf,
+  trustedKey,
+  withSigning,
+} from './command.ts';
 import type { Announce, Answer, ArgsOf, ReleaseDeps, Take } from './command.ts';
-import { describeTarget, REQUEST, targetOf, upload, writeRequest } from './manifest.ts';
+import { describeTarget, optionPaths, REQUEST, targetOf, upload, writeRequest } from './manifest.ts';
 
 export function rotateCommand(parser: Argv, deps: ReleaseDeps, take: Take): Argv {
   return parser.command('rotate <directory>', 'Publish the next key set', rotateArgs, (args) => {
     targetOf(args);
     const changes = { add: args.add.map(trustedKey), remove: args.remove.map(fingerprintOf) };
-    take((announce) => rotation({ ...args, ...changes }, deps, announce));
+    take(having(pathsOf(args, changes.add), (announce) => rotation({ ...args, ...changes }, deps, announce)));
   });
 }
 
@@ -23,6 +36,20 @@ function rotateArgs(args: Argv) {
     .option('remove', { ...texts, describe: 'Fingerprint of a key that leaves' })
     .option('threshold', { ...number, describe: 'How many keys must sign; as before unless given, 1 the first time' })
     .option('expires', { ...text, default: '2y', describe: 'When hosts stop believing these keys' });
+}
+
+/** With a name it may be the first that is published. */
+function pathsOf(
+  { directory, name, request }: Pick<Args, 'directory' | 'name' | 'request'>,
+  add: readonly TrustedKey[],
+): readonly TypedPath[] {
+  const what = 'the directory that is published; for one that is not there yet, also --name';
+  const is = name === undefined ? 'directory' : 'new directory';
+  return [
+    { from: 'DIRECTORY', path: directory, is, what },
+    ...optionPaths({ request, key: [] }),
+    ...keyPaths('--add', add),
+  ];
 }
 
 type Args = Omit<ArgsOf<typeof rotateArgs>, 'add' | 'remove'> & Pick<RotateOptions, 'add' | 'remove'>;

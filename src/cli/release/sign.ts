@@ -4,7 +4,8 @@ import type { Argv } from 'yargs';
 import { diskError } from '../../errors.ts';
 import type { Countersigned } from '../../release/countersign.ts';
 import { RELEASE_FORCES } from '../../release/strand.ts';
-import { dryRun, gpgOf, localUser, signatures, text, texts, usage, withSigning } from './command.ts';
+import type { TypedPath } from '../typed-path.ts';
+import { dryRun, gpgOf, having, localUser, pathIf, signatures, text, texts, usage, withSigning } from './command.ts';
 import { forcesOf } from './manifest.ts';
 import type { Announce, Answer, ArgsOf, ReleaseDeps, Take } from './command.ts';
 
@@ -12,17 +13,23 @@ export function signCommand(parser: Argv, deps: ReleaseDeps, take: Take): Argv {
   return parser.command('sign <file..>', 'Sign archives, or signing requests, with your gpg', signArgs, (args) => {
     const { file: files, merge } = args;
     if (merge) {
-      take(() => mergeRequests(files, args.dryRun ? 'dry-run' : 'do', deps));
+      if (files.length < 2) throw usage('--merge takes the request and at least one signed copy');
+      take(having(requestPaths(files), () => mergeRequests(files, args.dryRun ? 'dry-run' : 'do', deps)));
       return;
     }
     const archives = files.filter(isArchive);
     if (archives.length === files.length) {
-      take(() => signArchives(archives, args.localUser, args.dryRun ? 'dry-run' : 'do', deps));
+      take(
+        having(archivePaths(archives), () =>
+          signArchives(archives, args.localUser, args.dryRun ? 'dry-run' : 'do', deps),
+        ),
+      );
       return;
     }
     if (archives.length > 0) throw usage('archives and signing requests are signed one kind at a time');
     if (args.localUser.length === 0) throw usage('a signing request needs --local-user');
-    take((announce) => signRequests(files, args, deps, announce));
+    const paths = [...requestPaths(files), ...pathIf(args.against, AGAINST)];
+    take(having(paths, (announce) => signRequests(files, args, deps, announce)));
   });
 }
 
@@ -35,6 +42,21 @@ function signArgs(args: Argv) {
     .option('force', { ...texts, choices: RELEASE_FORCES, describe: 'Overrule a refusal' })
     .option('dry-run', dryRun);
 }
+
+function requestPaths(files: readonly string[]): readonly TypedPath[] {
+  const what = 'a request as --request has written it, or archives (.tar.zst, .tar.gz, .tar.xz, .tar)';
+  return files.map((path) => ({ from: 'FILE', path, is: 'file', what }));
+}
+
+function archivePaths(files: readonly string[]): readonly TypedPath[] {
+  return files.map((path) => ({ from: 'FILE', path, is: 'file', what: 'an archive as `release build` has made it' }));
+}
+
+const AGAINST = {
+  from: '--against',
+  is: 'file',
+  what: '--against the manifest.json (or keys/N.json) that is published',
+} as const;
 
 /** A signing request is JSON under whatever name; archives have theirs. */
 function isArchive(file: string): boolean {
@@ -109,7 +131,7 @@ function describe(path: string, { request, says, changes, replaces }: Countersig
 
 async function mergeRequests(paths: readonly string[], doing: Doing, { files }: ReleaseDeps): Promise<Answer> {
   const [into, ...others] = paths;
-  if (into === undefined || others.length === 0) throw usage('--merge takes the request and at least one signed copy');
+  if (into === undefined) throw usage('--merge takes the request and at least one signed copy');
   const { mergeInto, planMerge } = await import('../../release/countersign.ts');
   const merged = doing === 'do' ? await mergeInto(into, others, files) : await planMerge(into, others);
   const count = merged.signatures.length;

@@ -1,9 +1,7 @@
 /** `release verify`: what hosts make of what is published, and what each of them gets. */
-import { stat } from 'node:fs/promises';
 import type { Argv } from 'yargs';
-import { errnoOf } from '../../errors.ts';
 import type { Site } from '../../release/verify.ts';
-import { atLeastOne, gpgvIn, neededTexts, number, trustedKey, usage, withScratch } from './command.ts';
+import { atLeastOne, gpgvIn, having, keyPaths, neededTexts, number, trustedKey, withScratch } from './command.ts';
 import type { Answer, ArgsOf, ReleaseDeps, Take } from './command.ts';
 
 export function verifyCommand(parser: Argv, deps: ReleaseDeps, take: Take): Argv {
@@ -11,7 +9,10 @@ export function verifyCommand(parser: Argv, deps: ReleaseDeps, take: Take): Argv
     const keys = args.key.map(trustedKey);
     const threshold = atLeastOne('--threshold', args.threshold) ?? 1;
     const keySet = atLeastOne('--key-set', args.keySet);
-    take(() => verify({ place: args.place, keys, threshold, keySet, insecureHttp: args.insecureHttp }, deps));
+    const wish = { place: args.place, keys, threshold, keySet, insecureHttp: args.insecureHttp };
+    const what = 'the directory that is published, which holds manifest.json, or a URL';
+    const place = isUrl(args.place) ? [] : [{ from: 'PLACE', path: args.place, is: 'site', what } as const];
+    take(having([...place, ...keyPaths('--key', keys)], () => verify(wish, deps)));
   });
 }
 
@@ -52,20 +53,14 @@ async function openSite(
   how: { readonly scratch: string; readonly insecureHttp: boolean },
   deps: ReleaseDeps,
 ): Promise<OpenSite> {
-  if (/^[a-z]+:\/\//i.test(place)) {
+  if (isUrl(place)) {
     const { openWebSite } = await import('./web-site.ts');
     return openWebSite(place, how, deps);
   }
-  await refuseMissing(place);
   const { directorySite } = await import('../../release/verify.ts');
   return { site: directorySite(place), [Symbol.asyncDispose]: () => Promise.resolve() };
 }
 
-async function refuseMissing(place: string): Promise<void> {
-  try {
-    await stat(place);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') throw usage(`${place} is neither a directory that is there nor a URL`);
-    throw error;
-  }
+function isUrl(place: string): boolean {
+  return /^[a-z]+:\/\//i.test(place);
 }

@@ -251,7 +251,8 @@ describe('keys add', () => {
     }
     const late = await refusalOf('add', await handed(expired), '--fingerprint', fingerprintOf(expired));
     expect(late).toMatchObject({ code: 'TRUST_KEY_EXPIRED' });
-    expect(await refusalOf('add', join(place.path, 'gone'), ...f)).toMatchObject({ code: 'DISK_IO' });
+    expect(await refusalOf('add', join(place.path, 'gone'), ...f)).toMatchObject({ code: 'USAGE_PATH' });
+    expect(await refusalOf('add', place.path, ...f)).toMatchObject({ code: 'USAGE_PATH' });
     expect(await readdir(layoutAt(place.path).keys)).toEqual(['a.asc']);
   });
 

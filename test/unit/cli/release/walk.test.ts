@@ -197,7 +197,6 @@ describe('a publisher’s day', () => {
     'sign --merge one.request',
     'keygen --name ../x --user-id A --home h --out o',
     'keygen --name x --user-id A --home h --out o --subkeys 0',
-    'verify /none --key a=0123456789012345678901234567890123456789',
   ])('calls `%s` a mistake in typing', async (command) => {
     await expect(type(command)).rejects.toMatchObject({ code: 'USAGE_INVALID' });
   });
