@@ -34,15 +34,23 @@ export function showConfig(
   return exitFor(problems);
 }
 
-/** Says all problems, or that there are none. 78 when there is an error; warnings alone do not fail the check. */
-export function checkConfig(loaded: Loaded, request: { readonly format: ConfigFormat }, out: Out): ExitCode {
-  const { problems, nodes } = loaded;
+/**
+ * Says all problems, or that there are none; of one node, or of all. 78 when there is an error; warnings alone do not fail the
+ * check. Throws CONFIG_UNKNOWN_NODE.
+ */
+export function checkConfig(
+  loaded: Loaded,
+  request: { readonly node?: string; readonly format: ConfigFormat },
+  out: Out,
+): ExitCode {
+  const nodes = request.node === undefined ? [...loaded.nodes.keys()] : [findNode(loaded, request.node)];
+  const problems = request.node === undefined ? loaded.problems : problemsAbout(loaded, nodes);
   if (request.format === 'json') {
     out(`${JSON.stringify({ schema: 1, problems: problems.map(problemAsJson) }, null, 2)}\n`);
   } else {
     for (const problem of problems) out(`${problem.severity}: ${describeProblem(problem)}\n  ${problem.remedy}\n`);
     const errors = problems.filter(({ severity }) => severity === 'error').length;
-    out(`${count(nodes.size, 'node')}, ${count(errors, 'error')}, ${count(problems.length - errors, 'warning')}\n`);
+    out(`${count(nodes.length, 'node')}, ${count(errors, 'error')}, ${count(problems.length - errors, 'warning')}\n`);
   }
   return exitFor(problems);
 }

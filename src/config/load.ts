@@ -64,9 +64,13 @@ export function findNode(loaded: Loaded, name: string): NodeName {
   const known = [...loaded.nodes.keys()];
   const node = known.find((candidate) => candidate === name);
   if (node !== undefined) return node;
-  throw new UpdaterError('CONFIG_UNKNOWN_NODE', `There is no node ${JSON.stringify(name)}.${didYouMean(name, known)}`, {
-    remedy: known.length === 0 ? 'Add a file to nodes.d first.' : `The nodes of this host: ${known.join(', ')}.`,
-  });
+  throw new UpdaterError(
+    'CONFIG_UNKNOWN_NODE',
+    `There is no node ${JSON.stringify(name)}.${didYouMean(name.replace(/^.*\/|\.(toml|service)$/g, ''), known)}`,
+    {
+      remedy: known.length === 0 ? 'Add a file to nodes.d first.' : `The nodes of this host: ${known.join(', ')}.`,
+    },
+  );
 }
 
 /** The settings of the node of that name. Throws CONFIG_UNKNOWN_NODE, or the CONFIG_ error that says all its problems. */
