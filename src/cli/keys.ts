@@ -13,7 +13,7 @@ import type { Host } from './host.ts';
 import { readKeys, type Keys } from './keys-report.ts';
 import { keysLines } from './keys-text.ts';
 import type { Line } from './output.ts';
-import { describeError, type Format } from './report-error.ts';
+import { describeError, errorAsData, type Format } from './report-error.ts';
 
 /** Throws CONFIG_, TRUST_, DISK_ and HOST_STATE errors, USAGE_NOT_PERMITTED for a change by anybody but root. */
 export async function keys(command: CommandOf<'keys'>, format: Format, host: Host): Promise<Ended> {
@@ -49,10 +49,7 @@ async function verify(name: string | undefined, format: Format, host: Host): Pro
   const manifest = trusted === undefined ? undefined : await verifyKept(report.node, trusted, host);
   const good = report.enough && bad.length === 0 && !(manifest instanceof UpdaterError);
   if (format === 'json') {
-    const failure =
-      manifest instanceof UpdaterError
-        ? { code: manifest.code, message: manifest.message, remedy: manifest.remedy }
-        : undefined;
+    const failure = manifest instanceof UpdaterError ? errorAsData(manifest) : undefined;
     host.output.json({ ...report, good, manifest: failure ?? manifest ?? 'none' });
   } else {
     host.output.print([...keysLines(report, host.clock().now()), '', ...manifestLines(manifest)]);

@@ -12,10 +12,23 @@ export function reportError(thrown: unknown, format: Format, output: Output): Ex
     if (format === 'json') output.json({ schema: 1, error: { code: 'INTERNAL', message: stack } });
     return EXIT.failed;
   }
-  const { code, message, remedy } = error;
-  if (format === 'json') output.json({ schema: 1, error: { code, message, remedy } });
+  if (format === 'json') output.json({ schema: 1, error: errorAsData(error) });
   else output.complain(describeError(error));
   return error.exit;
+}
+
+export interface ErrorData {
+  readonly code: string;
+  readonly message: string;
+  readonly cause?: string;
+  readonly remedy: string;
+}
+
+/** The same for programs. */
+export function errorAsData(error: UpdaterError): ErrorData {
+  const { code, message, remedy } = error;
+  const cause = causeOf(error);
+  return { code, message, ...(cause === undefined ? {} : { cause }), remedy };
 }
 
 /** A message may have several lines (all problems of a configuration): the first is led by our name. */
@@ -25,7 +38,17 @@ export function describeError(error: UpdaterError): string[] {
   return [`node-updater: ${first}`, ...more.map((line) => `  ${line}`), `  → ${error.remedy}`];
 }
 
-/** What the message does not say already. */
+/** What the message does not say already: the first cause that adds something. */
 function causeOf({ message, cause }: UpdaterError): string | undefined {
-  return cause instanceof Error && !message.includes(cause.message) ? cause.message : undefined;
+  for (let next = cause; next instanceof Error; next = next.cause) {
+    const said = next instanceof AggregateError ? newsOf(next, message) : next.message;
+    if (said !== '' && !message.includes(said)) return said;
+  }
+  return undefined;
+}
+
+/** The message of an AggregateError is a label; each of its errors has something to say. */
+function newsOf({ errors }: AggregateError, message: string): string {
+  const said = errors.map((error) => (error instanceof Error ? error.message : String(error)));
+  return [...new Set(said)].filter((one) => !message.includes(one)).join('; ');
 }

@@ -80,4 +80,29 @@ describe('the cause of an error', () => {
     );
     expect(said.err).toBe(expected);
   });
+
+  it.each([
+    ['of a cause', new Error('too far', { cause: new Error('much') }), 'too far'],
+    [
+      'of a cause of a cause, where the first says nothing new',
+      new Error('refuse', { cause: new Error('far') }),
+      'far',
+    ],
+    [
+      'of each of several causes',
+      new AggregateError([new Error('refuse'), new Error('a'), new Error('b')], 'x'),
+      'a; b',
+    ],
+    ['of no cause that says nothing new', new AggregateError([new Error('refuse')], 'x'), undefined],
+  ])('has the text %s, for programs as for people', (_, cause, expected) => {
+    const error = new UpdaterError('RELEASE_SERIAL', 'hosts would refuse it', { remedy: 'Wait.', cause });
+    const [json, text] = [pair(false), pair(false)];
+    reportError(error, 'json', json.output);
+    reportError(error, 'text', text.output);
+    const { error: told } = JSON.parse(json.said.out) as { error: { cause?: string } };
+    expect(told.cause).toBe(expected);
+    expect(text.said.err.split('\n')[0]).toBe(
+      `node-updater: hosts would refuse it${expected === undefined ? '' : ` (${expected})`}`,
+    );
+  });
 });
