@@ -3,13 +3,13 @@ import type { Manifest } from '../manifest.ts';
 import type { TrustedKey } from '../settings.ts';
 import type { Certificate } from '../trust/certificate.ts';
 import { certificatesOf } from '../trust/key-set.ts';
-import { loadKeys } from '../trust/keys.ts';
 import { readAsClient } from './client.ts';
 import { judgeRequest, readKeySets } from './countersign.ts';
 import type { Judged } from './countersign.ts';
 import { readNewestKeySet } from './key-sets.ts';
 import { replaceManifest } from './publish.ts';
 import type { SignDeps } from './publish.ts';
+import { loadPublisherKeys } from './publisher-keys.ts';
 import { refuse } from './refuse.ts';
 import { readRequest } from './request.ts';
 import type { SigningRequest } from './request.ts';
@@ -99,7 +99,7 @@ async function readSigned(
 async function trustedBy(
   options: CompleteOptions,
 ): Promise<{ readonly keys: readonly Certificate[]; readonly threshold: number }> {
-  const given = options.keys.length === 0 ? [] : await loadKeys(options.keys);
+  const given = await loadPublisherKeys(options.keys);
   const set = (await readNewestKeySet(options.directory))?.set;
   if (set === undefined) return { keys: given, threshold: options.threshold ?? given.length };
   return { keys: certificatesOf(set), threshold: Math.max(set.threshold, options.threshold ?? 0) };

@@ -14,7 +14,6 @@ import type { Certificate } from '../trust/certificate.ts';
 import { readEnvelope } from '../trust/envelope.ts';
 import { certificatesOf } from '../trust/key-set.ts';
 import type { KeySet } from '../trust/key-set.ts';
-import { loadKeys } from '../trust/keys.ts';
 import { readAsClient, verifyArchive } from './client.ts';
 import type { Client, ReadManifest } from './client.ts';
 import { exportKey, primaryFingerprint } from './gpg.ts';
@@ -27,7 +26,9 @@ import { planManifest } from './plan.ts';
 import type { Publication } from './plan.ts';
 import type { PublishDeps } from './publish.ts';
 import { refuse, refusePublication } from './refuse.ts';
-import { isPlaced, readManifestFile } from './site.ts';
+import { loadPublisherKeys } from './publisher-keys.ts';
+import { about } from './remedies.ts';
+import { isPlaced, MANIFEST_FILE, readManifestFile } from './site.ts';
 import { LEAVE_SERIAL } from './strand.ts';
 import { manifestText } from './text.ts';
 
@@ -67,14 +68,14 @@ export interface Draft {
 /** Changes nothing. Throws RELEASE_, TRUST_, ARTIFACT_ and DISK_ errors. */
 export async function draftManifest(options: PublishOptions, deps: PublishDeps): Promise<Draft> {
   const signerKeys = await signerCertificates(options.signers, deps.gpg);
-  const otherKeys = options.otherKeys.length === 0 ? [] : await loadKeys(options.otherKeys);
+  const otherKeys = await loadPublisherKeys(options.otherKeys);
   const now = deps.now();
   const trust = { ...deps.gpgv, now };
   const set = await readTrustedKeySet(options.directory, [...signerKeys, ...otherKeys], trust);
   const inSet = set === undefined ? [] : certificatesOf(set);
   const client = { keys: [...signerKeys, ...otherKeys, ...inSet], threshold: 1, trust };
   const before = await readManifestFile(options.directory);
-  const read = before === undefined ? undefined : await readAsClient(before, client);
+  const read = before === undefined ? undefined : await readBefore(before, options, client);
   const previous = read?.manifest;
   const offers = await Promise.all(options.releases.map(readOffer));
   const additions = offers.map((offer) => additionOf(offer, options.mirrors));
@@ -86,6 +87,10 @@ export async function draftManifest(options: PublishOptions, deps: PublishDeps):
   const counting = set === undefined ? signerKeys : signerKeys.filter(({ fingerprint }) => isIn(set, fingerprint));
   const text = manifestText(manifest);
   return { manifest, text, previous, added, offers, before, signerKeys, counting: counting.length, threshold };
+}
+
+async function readBefore(before: Buffer, { directory }: PublishOptions, client: Client): Promise<ReadManifest> {
+  return about('before', `${directory}/${MANIFEST_FILE}`, () => readAsClient(before, client));
 }
 
 function isIn({ keys }: KeySet, fingerprint: Fingerprint): boolean {
@@ -115,7 +120,9 @@ async function checkOffers(directory: string, offers: readonly Offer[], client: 
   const added: Offer[] = [];
   for (const offer of offers) {
     const { entries, unpacked_size: unpackedSize } = offer.description;
-    await verifyArchive(offer.archive, offer.signature, { entries, unpackedSize }, client);
+    await about('archive', offer.archive, () =>
+      verifyArchive(offer.archive, offer.signature, { entries, unpackedSize }, client),
+    );
     if (!(await isPlaced(directory, offer.place, offer.description.sha256))) added.push(offer);
   }
   return added;

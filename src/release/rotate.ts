@@ -6,12 +6,12 @@ import type { TrustedKey } from '../settings.ts';
 import type { Certificate } from '../trust/certificate.ts';
 import { keySetPath, keySetText } from '../trust/key-set.ts';
 import type { KeySet, KeySetKey } from '../trust/key-set.ts';
-import { loadKeys } from '../trust/keys.ts';
 import { signerCertificates } from './draft.ts';
 import { readNewestKeySet, refuseUnwalkable } from './key-sets.ts';
 import type { PublishedKeySet } from './key-sets.ts';
 import type { SignDeps } from './publish.ts';
 import { signaturesOf } from './publish.ts';
+import { loadPublisherKeys } from './publisher-keys.ts';
 import { refuse } from './refuse.ts';
 import { makeRequest } from './request.ts';
 import type { SigningRequest } from './request.ts';
@@ -146,7 +146,7 @@ async function nextKeys(before: readonly KeySetKey[], { add, remove }: RotateOpt
     const held = before.map(({ fingerprint }) => fingerprint).join(', ');
     throw refuse('RELEASE_KEY_SET', `${stranger} is not in the key set`, `Give --remove one of: ${held}`);
   }
-  const certificates = add.length === 0 ? [] : await loadKeys(add);
+  const certificates = await loadPublisherKeys(add);
   const joining = await Promise.all(
     certificates.map(async ({ fingerprint }, at) => ({
       fingerprint,

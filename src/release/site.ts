@@ -16,6 +16,7 @@ import { readEnvelope } from '../trust/envelope.ts';
 import { parseManifest } from '../trust/manifest.ts';
 import { SUFFIX } from './description.ts';
 import { refuse, refusePublication } from './refuse.ts';
+import { about } from './remedies.ts';
 
 export const MANIFEST_FILE = 'manifest.json';
 
@@ -60,7 +61,8 @@ export async function readManifestFile(directory: string): Promise<Buffer | unde
 /** What a directory publishes, whoever signed it: whether it may be believed is found out elsewhere. */
 export async function readPublished(directory: string): Promise<Manifest | undefined> {
   const envelope = await readManifestFile(directory);
-  return envelope === undefined ? undefined : parseManifest(readEnvelope(envelope).text);
+  if (envelope === undefined) return undefined;
+  return about('before', `${directory}/${MANIFEST_FILE}`, () => parseManifest(readEnvelope(envelope).text));
 }
 
 export interface FileFacts {

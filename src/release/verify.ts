@@ -12,11 +12,12 @@ import { acceptManifest } from '../trust/accept.ts';
 import { readEnvelope } from '../trust/envelope.ts';
 import { keySetPath, parseKeySet } from '../trust/key-set.ts';
 import type { Gpgv } from '../trust/gpgv.ts';
-import { loadKeys } from '../trust/keys.ts';
 import { checkKeySet, verifySuccessor } from '../trust/rotation.ts';
 import type { TrustedSet } from '../trust/rotation.ts';
 import { readAsClient, verifyArchive } from './client.ts';
 import type { Client } from './client.ts';
+import { loadPublisherKeys } from './publisher-keys.ts';
+import { about } from './remedies.ts';
 import { fileFacts, localPath, MANIFEST_FILE } from './site.ts';
 
 export type Found = { readonly path: string } | 'elsewhere' | 'missing';
@@ -74,13 +75,17 @@ export function directorySite(directory: string): Site {
 /** Throws what a host would report: TRUST_ and ARTIFACT_ errors, or SOURCE_ ones for a file that is not there. */
 export async function verifyRelease(options: VerifyOptions, gpgv: Gpgv): Promise<VerifyReport> {
   const { site, now } = options;
-  const given = { keys: await loadKeys(options.keys), threshold: options.threshold, trust: { ...gpgv, now } };
+  const keys = await loadPublisherKeys(options.keys);
+  const given = { keys, threshold: options.threshold, trust: { ...gpgv, now } };
   const { client, keySet } = await walkKeySets(site, options.keySet ?? 1, given);
   const envelope = await bytesOf(site, MANIFEST_FILE, LIMITS.envelope);
   if (envelope === undefined) throw missing(site, MANIFEST_FILE);
-  const { manifest, signers, text } = await readAsClient(envelope, client);
-  const { name, channel } = manifest;
-  acceptManifest({ manifest, text }, undefined, { name, channel, now, buildTime: 0 });
+  const { manifest, signers } = await about('manifest', `${MANIFEST_FILE} of ${site.name}`, async () => {
+    const read = await readAsClient(envelope, client);
+    const { name, channel } = read.manifest;
+    acceptManifest(read, undefined, { name, channel, now, buildTime: 0 });
+    return read;
+  });
   const artifacts: CheckedArtifact[] = [];
   for (const { version, artifacts: offered } of manifest.releases) {
     for (const artifact of offered) {
@@ -100,12 +105,16 @@ async function walkKeySets(
   while (here.number < LIMITS.keySets) {
     const envelope = await bytesOf(site, keySetPath(here.number + 1), LIMITS.envelope);
     if (envelope === undefined) break;
-    // The manifest, which says whose keys these are, is judged by the last of them.
-    const { name } = parseKeySet(readEnvelope(envelope).text);
-    const { set, keys } = await verifySuccessor(envelope, here, name, given.trust);
-    here = { number: set.number, keys, threshold: set.threshold, expires: set.expires };
+    here = await about('keys', `${keySetPath(here.number + 1)} of ${site.name}`, async () => {
+      // The manifest, which says whose keys these are, is judged by the last of them.
+      const { name } = parseKeySet(readEnvelope(envelope).text);
+      const { set, keys } = await verifySuccessor(envelope, here, name, given.trust);
+      return { number: set.number, keys, threshold: set.threshold, expires: set.expires };
+    });
   }
-  checkKeySet(here, given.trust.now);
+  await about('keys', `${keySetPath(here.number)} of ${site.name}`, () => {
+    checkKeySet(here, given.trust.now);
+  });
   return { client: { ...given, keys: here.keys, threshold: here.threshold }, keySet: here.number };
 }
 
@@ -115,12 +124,14 @@ async function checkArtifact(site: Site, artifact: Artifact, client: Client): Pr
   const path = found === 'missing' ? '' : found.path;
   const facts = found === 'missing' ? undefined : await fileFacts(path);
   if (facts === undefined) throw missing(site, artifact.url.join(', '));
+  const name = `${artifact.url[0] ?? ''} of ${site.name}`;
   if (facts.size !== artifact.size)
-    throw different('TRUST_SIZE', path, `${facts.size} bytes`, `${artifact.size} bytes`);
-  if (facts.sha256 !== artifact.sha256) throw different('TRUST_DIGEST', path, facts.sha256, artifact.sha256);
+    throw different('TRUST_SIZE', name, `${facts.size} bytes`, `${artifact.size} bytes`);
+  if (facts.sha256 !== artifact.sha256)
+    throw different('TRUST_DIGEST', name, `the digest ${facts.sha256}`, artifact.sha256);
   const signature = await bytesOf(site, artifact.signature, LIMITS.signature);
   if (signature === undefined) throw missing(site, artifact.signature);
-  await verifyArchive(path, signature, artifact, client);
+  await about('archive', name, () => verifyArchive(path, signature, artifact, client));
   return 'verified';
 }
 
@@ -130,7 +141,7 @@ async function bytesOf(site: Site, url: string, limit: number): Promise<Buffer |
   const { path } = found;
   const facts = await fileFacts(path);
   if (facts !== undefined && facts.size > limit) {
-    throw different('TRUST_SIZE', path, `${facts.size} bytes`, `at most ${limit} bytes`);
+    throw different('TRUST_SIZE', `${url} of ${site.name}`, `${facts.size} bytes`, `at most ${limit} bytes`);
   }
   try {
     return await readFile(path);
@@ -146,8 +157,8 @@ function missing(site: Site, url: string): UpdaterError {
   });
 }
 
-function different(code: 'TRUST_SIZE' | 'TRUST_DIGEST', path: string, found: string, stated: string): UpdaterError {
-  return new UpdaterError(code, `${path} has ${found}; the manifest states ${stated}`, {
+function different(code: 'TRUST_SIZE' | 'TRUST_DIGEST', name: string, found: string, stated: string): UpdaterError {
+  return new UpdaterError(code, `${name} has ${found}; the manifest states ${stated}`, {
     remedy: 'Put the file that was published back into place. A changed release needs a new version.',
   });
 }

@@ -98,7 +98,8 @@ export function describeReport({ manifest, signers, keySet, artifacts }: VerifyR
   return [
     `${manifest.name} ${manifest.channel} serial ${manifest.serial}, expires ${timeText(manifest.expires)}`,
     `signed by ${signers.join(', ')}${keySet === 1 ? '' : ` of key set ${keySet}`}`,
-    `suggests ${manifest.suggested}`,
+    `suggests ${manifest.suggested}${manifest.minimum === undefined ? '' : `, requires at least ${manifest.minimum}`}`,
+    ...(manifest.withdrawn.length === 0 ? [] : [`withdrawn: ${manifest.withdrawn.join(', ')}`]),
     ...artifacts.map(({ version, artifact: { os, arch, libc }, state }) => {
       const found = state === 'verified' ? 'verified' : 'not checked: it lies elsewhere';
       return `${version} ${os} ${arch} ${libc}: ${found}`;

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { directorySite, verifyRelease } from '../../../src/release/verify.ts';
 import type { VerifyReport } from '../../../src/release/verify.ts';
-import { makePublisher } from '../../rig/publisher.ts';
+import { describeReport } from '../../../src/release/words.ts';
+import { signFile } from '../../../src/release/gpg.ts';
+import { makeKey, makePublisher, versionOf } from '../../rig/publisher.ts';
 import type { Publisher } from '../../rig/publisher.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -106,11 +108,53 @@ describe('verifyRelease', () => {
     },
   ];
 
-  it.each(faults)('refuses $name', async ({ code, damage }) => {
+  it.each(faults)('refuses $name', async ({ name, code, damage }) => {
     const { manifest } = await publisher.publish({ tree, version: '1.0.0' });
     const { url = [], signature = '' } = manifest.releases[0]?.artifacts[0] ?? {};
     await damage(join(publisher.site, url[0] ?? ''), join(publisher.site, signature));
     await expect(verify()).rejects.toMatchObject({ code });
+    const archive = url[0] ?? 'none';
+    const told: unknown = await verify().catch((error: unknown) => error);
+    const file = code === 'SOURCE_UNREACHABLE' && name.includes('manifest') ? 'manifest.json' : archive;
+    expect(told).toMatchObject({ message: expect.stringContaining(file) as string });
+    // Whoever verifies what he publishes is not told to ask the publisher, or to wait for the next run.
+    expect(told).not.toMatchObject({ remedy: expect.stringMatching(OPERATORS) as string });
+  });
+
+  it('names the archive that the wrong key has signed, and tells its publisher what to type', async () => {
+    await publisher.publish({ tree, version: '1.0.0' });
+    const { manifest } = await publisher.publish({ tree, version: '1.1.0' });
+    const { url = [], signature = '' } = manifest.releases[0]?.artifacts[0] ?? {};
+    const stranger = await makeKey(publisher.gpg, 'Eve <eve@example.org>', join(publisher.root, 'eve.asc'));
+    const { armoured } = await signFile(publisher.gpg, join(publisher.site, url[0] ?? ''), [stranger.fingerprint]);
+    await writeFile(join(publisher.site, signature), armoured);
+    await expect(verify()).rejects.toMatchObject({
+      code: 'TRUST_THRESHOLD',
+      message: expect.stringContaining(
+        `${url[0] ?? 'none'} of ${publisher.site}: the archive is signed by 0`,
+      ) as string,
+      remedy: expect.stringMatching(/^Have it signed by a key that hosts trust.*node-updater release sign/) as string,
+    });
+  });
+
+  it('tells its publisher what to do about a manifest that his keys have not signed', async () => {
+    await publisher.publish({ tree, version: '1.0.0' });
+    const stranger = await makeKey(publisher.gpg, 'Eve <eve@example.org>', join(publisher.root, 'eve.asc'));
+    const given = { site: directorySite(publisher.site), keys: [stranger], threshold: 1, now: Date.now() };
+    const told: unknown = await verifyRelease(given, publisher.gpgv).catch((error: unknown) => error);
+    expect(told).toMatchObject({
+      code: 'TRUST_THRESHOLD',
+      message: expect.stringMatching(/^manifest.json of .*: the manifest is signed by 0 of the 1/) as string,
+      remedy: expect.stringContaining('node-updater release publish DIRECTORY') as string,
+    });
+    expect(told).not.toMatchObject({ remedy: expect.stringMatching(OPERATORS) as string });
+  });
+
+  it('says which versions are withdrawn', async () => {
+    await publisher.publish({ tree, version: '1.0.0' });
+    await publisher.publish({ tree, version: '1.1.0' });
+    await publisher.renew({ withdrawn: [versionOf('1.1.0')], suggested: versionOf('1.0.0') });
+    expect(describeReport(await verify())).toContain('withdrawn: 1.1.0');
   });
 
   it('refuses an archive that does not hold what the signed counts say [F050]', async () => {
@@ -123,6 +167,8 @@ describe('verifyRelease', () => {
     await expect(verify(Date.now() + 31 * DAY)).rejects.toMatchObject({ code: 'TRUST_EXPIRED' });
   });
 });
+
+const OPERATORS = /keys\.d|tell the publisher|next run|node-updater check|another mirror/i;
 
 async function flipLastByte(path: string): Promise<void> {
   const { open } = await import('node:fs/promises');
