@@ -143,7 +143,7 @@ export type BackupWork =
   | { readonly kind: 'restore'; readonly backup: string; readonly restore: string }
   /** Restores that were interrupted between their renames. */
   | { readonly kind: 'finish' }
-  /** Before the stop: whether a restore of it would find it whole. */
+  /** Before the stop: whether it is whole, and nothing stands in the way of a restore of it. */
   | { readonly kind: 'verify'; readonly backup: string }
   /** With the node up again. */
   | { readonly kind: 'seal'; readonly backup: string }

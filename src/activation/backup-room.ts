@@ -31,7 +31,7 @@ export async function createBackup(occasion: Occasion, context: Room): Promise<s
   return (await order({ kind: 'create', ...occasion }, context)).backup;
 }
 
-/** Before the stop. Throws BACKUP_UNKNOWN, BACKUP_DAMAGED. */
+/** Before the stop, for a restore. Throws BACKUP_UNKNOWN, BACKUP_DAMAGED, BACKUP_SIGNING, BACKUP_REFUSED, DISK_FULL. */
 export async function verifyBackup(backup: string, context: Room): Promise<void> {
   await order({ kind: 'verify', backup }, context);
 }

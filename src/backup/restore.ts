@@ -12,10 +12,11 @@ import { errnoOf, UpdaterError } from '../errors.ts';
 import type { BackupContext } from './context.ts';
 import { addListed, removeOurs } from './copy.ts';
 import { readJournals, removeJournal, writeJournal, type Journal, type RestoreTarget } from './journal.ts';
-import { layBeside, restorable } from './lay.ts';
+import { layBeside } from './lay.ts';
 import { isThere, moveAway, moveIn } from './moves.ts';
 import { below, bytesOf, nameOf, numbered, openDirectory, parentOf, textOf, type Raw } from './paths.ts';
 import { readRecord } from './record.ts';
+import { restorable } from './restorable.ts';
 
 export interface Restored {
   readonly backup: string;

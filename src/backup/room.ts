@@ -5,6 +5,7 @@ import type { BackupContext } from './context.ts';
 import { createBackup, estimateBackup } from './create.ts';
 import { pruneBackups } from './remove.ts';
 import { dropBefore, finishRestores, restoreBackup } from './restore.ts';
+import { requireRestorable } from './restorable.ts';
 import { sealBackup, verifyBackup } from './seal.ts';
 
 /** What it throws is no UpdaterError: a fault of ours, which ends the room without an answer. */
@@ -38,7 +39,7 @@ async function carryOut(order: BackupOrder, context: BackupContext): Promise<Bac
       await sealBackup(order.backup, context);
       return { kind };
     case 'verify':
-      await verifyBackup(order.backup, context);
+      await requireRestorable(await verifyBackup(order.backup, context), context);
       return { kind };
     case 'prune':
       return { kind, ...(await pruneBackups(order.needed, context)) };

@@ -13,7 +13,7 @@ const RESERVE = 1.1;
 /** A clone costs an inode and its list of extents. */
 const PER_CLONE = 1024;
 
-interface Need {
+export interface Need {
   readonly what: string;
   /** On which file system: any path of it that is there. */
   readonly at: Raw;

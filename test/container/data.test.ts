@@ -81,6 +81,21 @@ describe('the data of a node', () => {
     expect(await held()).toBe('');
   });
 
+  it('is not put back where its signing state would be lost: refused before the stop [S1.24]', async () => {
+    await installed('before = "epoch"');
+    const state = '/srv/demo/priv_validator_state.json';
+    await lab.host.sh(`runuser -u demo -- sh -c 'echo height-1 >${state}'`);
+    expect((await lab.updater('backup', 'create')).status).toBe(0);
+    await lab.host.sh(`rm ${state}`);
+    const before = await starts();
+    const refused = await lab.updater('backup', 'restore');
+    expect(refused.status, refused.stdout + refused.stderr).toBe(5);
+    expect(refused.stdout + refused.stderr).toContain('is signing state, and is not there now');
+    expect(await lab.facts()).toEqual(runs('1.0.0'));
+    expect(await lab.host.sh('systemctl show -P NRestarts demo.service')).toBe('0');
+    expect(await starts()).toBe(before);
+  });
+
   it('is not backed up where that would take too long or too much: refused before the stop [F099][S1.24]', async () => {
     await installed('longest = "1s"');
     await lab.host.sh('runuser -u demo -- sh -c "mkdir /srv/demo/m; cd /srv/demo/m; seq 20000 | xargs touch"');

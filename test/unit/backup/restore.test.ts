@@ -131,6 +131,7 @@ echo db-1 >data/db; echo own-1 >keys/own.state; chown -R 11:12 .; chmod 600 data
     const shown = 'cd $D/data; cat data/priv_validator_state.json data/db keys/own.state; stat -c %a:%u:%g data/priv*';
     expect(await disk.sh(shown)).toBe('height-2\ndb-1\nown-2\n600:11:12');
     await disk.sh('echo db-3 >$D/data/data/db; mv $D/data/data/priv_validator_state.json $D');
+    expect((await disk.work({ kind: 'verify', backup: id }, settings))?.code).toBe('BACKUP_SIGNING');
     expect((await disk.work({ kind: 'restore', backup: id, restore: 'r2' }, settings))?.code).toBe('BACKUP_SIGNING');
     expect(await disk.sh('cat $D/data/data/db; ls $D/data/data')).toBe('db-3\ndb');
   });
