@@ -12,7 +12,7 @@ import { isSubvolume } from './method.ts';
 import { isThere, type Present } from './moves.ts';
 import { bytesOf, parentOf, rawOf, textOf, type Raw } from './paths.ts';
 import type { BackupRecord } from './record.ts';
-import { placeOf, requireListing } from './seal.ts';
+import { placeOf, requireListing, verifyBackup } from './seal.ts';
 import { requireRestoreSpace, spaceFor, type Need } from './space.ts';
 import { neverRestored, requireApart, unmounted } from './survey.ts';
 import { mountsBelow, walk } from './walk.ts';
@@ -49,8 +49,9 @@ export interface Restorable {
   readonly need: Need;
 }
 
-/** Whether a restore of the whole backup has anything in its way now. Throws as `lookInItsPlace` does, and DISK_FULL. */
-export async function requireRestorable(record: BackupRecord, context: BackupContext): Promise<void> {
+/** That the backup is whole, and nothing stands in the way of a restore of it. Throws as `verifyBackup` and `lookInItsPlace` do, and DISK_FULL. */
+export async function requireGoodRestore(id: string, context: BackupContext): Promise<void> {
+  const record = await verifyBackup(id, context);
   const needs: Need[] = [];
   for (const at of restorable(record, context)) needs.push((await lookInItsPlace(record, at, context)).need);
   await requireRestoreSpace(needs);

@@ -5,8 +5,8 @@ import type { BackupContext } from './context.ts';
 import { createBackup, estimateBackup } from './create.ts';
 import { pruneBackups } from './remove.ts';
 import { dropBefore, finishRestores, restoreBackup } from './restore.ts';
-import { requireRestorable } from './restorable.ts';
-import { sealBackup, verifyBackup } from './seal.ts';
+import { requireGoodRestore } from './restorable.ts';
+import { sealBackup } from './seal.ts';
 
 /** What it throws is no UpdaterError: a fault of ours, which ends the room without an answer. */
 export async function runBackupRoom(order: BackupOrder, context: BackupContext): Promise<BackupLine> {
@@ -39,7 +39,7 @@ async function carryOut(order: BackupOrder, context: BackupContext): Promise<Bac
       await sealBackup(order.backup, context);
       return { kind };
     case 'verify':
-      await requireRestorable(await verifyBackup(order.backup, context), context);
+      await requireGoodRestore(order.backup, context);
       return { kind };
     case 'prune':
       return { kind, ...(await pruneBackups(order.needed, context)) };

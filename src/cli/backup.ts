@@ -86,9 +86,13 @@ function problemOf({ code, message, remedy }: UpdaterError) {
   return { code, message, remedy };
 }
 
+const UNREAD =
+  'holds every file at its size, but nobody knows their content: it is read once the node runs again, and that was cut short.';
+
 interface Verdict {
   readonly id: string;
-  readonly whole: 'whole' | 'damaged';
+  /** `unread`: every file is there as it was listed, and its content was never read to be compared with. */
+  readonly whole: 'whole' | 'unread' | 'damaged';
   readonly message?: string;
 }
 
@@ -106,8 +110,8 @@ async function verify(
   const verdicts: Verdict[] = [];
   for (const id of ids) {
     try {
-      await verifyBackup(id, context);
-      verdicts.push({ id, whole: 'whole' });
+      const { paths } = await verifyBackup(id, context);
+      verdicts.push({ id, whole: paths.every(({ digests }) => digests !== undefined) ? 'whole' : 'unread' });
     } catch (error) {
       if (!(error instanceof UpdaterError) || error.code !== 'BACKUP_DAMAGED') throw error;
       verdicts.push({ id, whole: 'damaged', message: error.message });
@@ -118,14 +122,15 @@ async function verify(
   if (format === 'json')
     host.output.json({ schema: 1, node: target.node, backups: verdicts, problems: unread.map(problemOf) });
   else host.output.print(verdictLines(target.node, verdicts));
-  return unread.length === 0 && verdicts.every(({ whole }) => whole === 'whole') ? EXIT.done : EXIT.refused;
+  return unread.length === 0 && verdicts.every(({ whole }) => whole !== 'damaged') ? EXIT.done : EXIT.refused;
 }
 
-function verdictLines(node: string, verdicts: readonly Verdict[]): Line[] {
+export function verdictLines(node: string, verdicts: readonly Verdict[]): Line[] {
   if (verdicts.length === 0) return [`${node} has no backup.`];
-  return verdicts.map(({ id, whole, message }) =>
-    whole === 'whole' ? `${id} is whole.` : { text: `${id} is damaged: ${message ?? ''}`, tone: 'bad' },
-  );
+  return verdicts.map(({ id, whole, message }): Line => {
+    if (whole === 'damaged') return { text: `${id} is damaged: ${message ?? ''}`, tone: 'bad' };
+    return whole === 'whole' ? `${id} is whole.` : { text: `${id} ${UNREAD}`, tone: 'dim' };
+  });
 }
 
 async function restore(
@@ -139,8 +144,8 @@ async function restore(
   const id = command.id ?? (await newest(target, settings));
   const record = await readRecord(settings.directory, id);
   if (command.mode !== 'dry-run') return request({ kind: 'restore', backup: id }, command.mode, target, format, host);
-  const { verifyBackup } = await import('../backup/seal.ts');
-  await verifyBackup(id, await contextFor(target, settings, host));
+  const { requireGoodRestore } = await import('../backup/restorable.ts');
+  await requireGoodRestore(id, await contextFor(target, settings, host));
   const paths = record.paths.map(({ path }) => path);
   if (format === 'json') host.output.json({ schema: 1, dryRun: true, node: target.node, backup: record });
   else host.output.print(dryRestoreLines(target.node, record, paths));

@@ -3,8 +3,8 @@ import { createInterface } from 'node:readline';
 import { createBackup, estimateBackup } from '../../../src/backup/create.ts';
 import { pruneBackups } from '../../../src/backup/remove.ts';
 import { dropBefore, finishRestores, restoreBackup } from '../../../src/backup/restore.ts';
-import { requireRestorable } from '../../../src/backup/restorable.ts';
-import { sealBackup, verifyBackup } from '../../../src/backup/seal.ts';
+import { requireGoodRestore } from '../../../src/backup/restorable.ts';
+import { sealBackup } from '../../../src/backup/seal.ts';
 import type { BackupContext } from '../../../src/backup/context.ts';
 import { UpdaterError } from '../../../src/errors.ts';
 import { hostClock } from '../../../src/host/clock.ts';
@@ -37,7 +37,7 @@ function perform(work: Work, context: BackupContext): Promise<unknown> {
     case 'seal':
       return sealBackup(work.backup, context);
     case 'verify':
-      return verifyBackup(work.backup, context).then((record) => requireRestorable(record, context));
+      return requireGoodRestore(work.backup, context);
     case 'restore':
       return restoreBackup(work.backup, work.restore, context);
     case 'drop':

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseArgs } from '../../../src/cli/args.ts';
-import { estimateLines, listLines } from '../../../src/cli/backup.ts';
+import { estimateLines, listLines, verdictLines } from '../../../src/cli/backup.ts';
 import { quickInvocation } from '../../../src/cli/quick.ts';
 import type { BackupRecord } from '../../../src/backup/record.ts';
 import type { NodeName, Version } from '../../../src/release.ts';
@@ -29,6 +29,13 @@ describe('backup', () => {
 
   it('of the room takes one node, and is told without yargs', () => {
     expect(quickInvocation(['backup-room', 'demo'])?.command).toEqual({ name: 'backup-room', node: 'demo' });
+  });
+
+  it('verify does not call whole what nobody has read', () => {
+    expect(verdictLines('demo', [{ id: ID, whole: 'whole' }])).toEqual([`${ID} is whole.`]);
+    expect(verdictLines('demo', [{ id: ID, whole: 'unread' }])).toMatchObject([
+      { text: expect.stringContaining('nobody knows their content') as string },
+    ]);
   });
 
   it('list says which version wrote the data, and what nobody has read yet', () => {
