@@ -10,7 +10,7 @@ import { restoreBackup } from './backup-room.ts';
 import type { ActivationContext } from './context.ts';
 import { judgeUnit } from './gate.ts';
 import { readOrEmpty } from './read-or-empty.ts';
-import { rests, stopNode } from './stop.ts';
+import { lookAtLeisure, rests, stopNode } from './stop.ts';
 
 export interface Restore {
   readonly backup: string;
@@ -57,19 +57,18 @@ async function holdDown(restore: Restore, context: ActivationContext): Promise<T
   const found = text === '' ? await stopFirst(restore, context) : await onceMore(text, context);
   // Also when it is there: a write that failed may not be on the disk.
   await writeHeld(restore, found, context);
-  if ((await stopNode(context)) === 'was-down' || found === 'start') return found;
-  // Somebody had started it before that.
-  await writeHeld(restore, 'start', context);
+  if (found === 'rest') {
+    if (rests(await lookAtLeisure(context))) return 'rest';
+    // Somebody had started it before that; said before we stop it, since a run that goes on finds it down in any case.
+    await writeHeld(restore, 'start', context);
+  }
+  await stopNode(context);
   return 'start';
 }
 
-async function stopFirst(restore: Restore, context: ActivationContext): Promise<Then> {
-  if ((await stopNode(context)) === 'stopped') return 'start';
-  return thenOf(restore, await context.bus.facts(context.unit));
-}
-
-function thenOf({ before }: Restore, facts: UnitFacts): Then {
-  return rests(facts) && (before === 'resting' || isOperators(facts)) ? 'rest' : 'start';
+async function stopFirst({ before }: Restore, context: ActivationContext): Promise<Then> {
+  const stopped = await stopNode(context);
+  return stopped.kind === 'was-down' && (before === 'resting' || isOperators(stopped.facts)) ? 'rest' : 'start';
 }
 
 async function writeHeld({ backup }: Restore, then: Then, { clock, files, layout }: ActivationContext): Promise<void> {

@@ -9,27 +9,31 @@ const BEYOND = 30_000;
 /** Between two looks at a node that is on its way, in milliseconds. */
 const LOOK = 100;
 
+/** `was-down`: nobody stopped it here; `facts` say how it was. */
+export type Stopped = { readonly kind: 'stopped' } | { readonly kind: 'was-down'; readonly facts: UnitFacts };
+
 /**
  * Stops the node, by our doing: should this process die, the mark lets the fallback start it again. One that was down already
  * gets no mark, for nobody but its operator starts it. Throws ACTIVATE_STOP when it is still there after its own time-out.
  */
-export async function stopNode(context: ActivationContext): Promise<'stopped' | 'was-down'> {
+export async function stopNode(context: ActivationContext): Promise<Stopped> {
   const { bus, files, heartbeat, layout, unit } = context;
   const before = await lookAtLeisure(context);
-  if (rests(before)) return 'was-down';
-  await files.mark(layout.downMark, before.invocationId);
+  if (rests(before)) return { kind: 'was-down', facts: before };
+  // No invocation yet: one that ends by itself and is started again before our stop reaches it has another then.
+  await files.mark(layout.downMark, '');
   const patience = Number((before.service?.timeoutStopUsec ?? 0n) / 1000n) + BEYOND;
   const job = await heartbeat.during(bus.stop(unit, patience));
   const after = await bus.facts(unit);
-  if (isDown(after)) return 'stopped';
+  // From here on the mark ends with the next start, whose ever that is; a start that took the place of our stop has ended it.
+  if (isUp(after) && job !== 'no-answer') await files.remove(layout.downMark);
+  else await files.mark(layout.downMark, after.invocationId);
+  if (isDown(after)) return { kind: 'stopped' };
   throw notStopped(`is ${after.activeState} after its stop (the job ended "${job}")`, unit);
 }
 
-/**
- * One that is on its way down is somebody else's: its operator's stop would not be told from ours. And the mark must name the
- * invocation that we stop, not the one before it.
- */
-async function lookAtLeisure({ bus, clock, heartbeat, unit }: ActivationContext): Promise<UnitFacts> {
+/** One that is on its way down is somebody else's: its operator's stop would not be told from ours. */
+export async function lookAtLeisure({ bus, clock, heartbeat, unit }: ActivationContext): Promise<UnitFacts> {
   const began = clock.monotonic();
   for (;;) {
     const facts = await bus.facts(unit);
@@ -45,6 +49,10 @@ function notStopped(how: string, unit: string): UpdaterError {
   return new UpdaterError('ACTIVATE_STOP', `${unit} ${how}`, {
     remedy: `Its data cannot be touched while it runs. See what holds it: systemctl status ${unit}`,
   });
+}
+
+function isUp({ activeState }: UnitFacts): boolean {
+  return ['active', 'activating', 'reloading'].includes(activeState);
 }
 
 export function isDown({ activeState }: UnitFacts): boolean {

@@ -35,7 +35,7 @@ export async function stopForBackup(progress: Progress, context: MachineContext)
     // What rests until its socket wakes it waits for the backup room by its drop-in.
     return isSocketActivated(facts) ? OK : stoppedMeanwhile(context);
   }
-  if ((await stopNode(context)) === 'was-down') return stoppedMeanwhile(context);
+  if ((await stopNode(context)).kind === 'was-down') return stoppedMeanwhile(context);
   progress.before = 'down';
   return OK;
 }

@@ -71,6 +71,24 @@ it('lets a node rest that its operator has stopped, and makes no mark by which a
   expect(marks()).toEqual([false, false]);
 });
 
+it('says that a node is to be started again before it stops what somebody has started meanwhile [F086]', async () => {
+  const node = { activeState: 'inactive' };
+  const context = contextOf(node);
+  const written: string[] = [];
+  const files = {
+    ...context.files,
+    replace: async (path: string, text: string, mode: number) => {
+      await context.files.replace(path, text, mode);
+      if (path !== layout.restoring) return;
+      written.push(`${text.trim()}: ${node.activeState}`);
+      // Somebody starts it just before the file that would have refused him.
+      if (written.length === 1) node.activeState = 'active';
+    },
+  };
+  expect(await restoreData(RESTORE, { ...context, files })).toEqual({ kind: 'done', then: 'start' });
+  expect(written).toEqual(['b1\nrests boot 1: inactive', 'b1: active']);
+});
+
 it('holds the node down where the room died, and remembers what is to become of it [F102]', async () => {
   const node = { activeState: 'inactive' };
   expect(await restoreData(RESTORE, contextOf(node, 'dies'))).toMatchObject({ kind: 'half-done' });

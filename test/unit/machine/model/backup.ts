@@ -8,7 +8,7 @@ const stop = assemble([
     if (!isDown(w)) return 'next';
     return { answer: w.before === 'resting' ? 'resting' : 'operator' };
   }),
-  ...stopping(() => ({ answer: 'operator' })),
+  ...stopping('a backup', () => ({ answer: 'operator' })),
   {
     say: 'is done',
     act: (w) => {

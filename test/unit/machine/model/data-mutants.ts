@@ -24,6 +24,17 @@ function refusing(design: Design, state: Working, say: string, refused: NonNulla
   return withEffect(design, state, say, (effect) => ({ ...effect, refused }));
 }
 
+/** The second time that `restoring` is written comes behind the stop. */
+function later(design: Design, says: readonly string[]): Design {
+  const { restore } = design.program;
+  const from = restore.findIndex(({ say }) => say === says[0]);
+  const to = restore.findIndex(({ say }) => say === 'names what it has stopped for the room');
+  const moved = restore.slice(from, from + says.length);
+  const stop = restore.slice(from + says.length, to + 1);
+  const program = [...restore.slice(0, from), ...stop, ...moved, ...restore.slice(to + 1)];
+  return { ...design, program: { ...design.program, restore: program } };
+}
+
 const ROOM = 'starts the backup room';
 
 export const DATA_MUTANTS: readonly Mutant[] = [
@@ -95,7 +106,13 @@ export const DATA_MUTANTS: readonly Mutant[] = [
   {
     is: 'does not stop the node for a restore',
     change: (design) =>
-      withoutEffect(withoutEffect(design, 'restore', 'asks for a stop'), 'restore', 'looks whether it is'),
+      [
+        'asks for a stop',
+        'looks whether it is',
+        'sees that somebody has started it',
+        'names what it has stopped for a restore',
+        'names what it has stopped for the room',
+      ].reduce((changed, say) => withoutEffect(changed, 'restore', say), design),
     kinds: [],
     scenario: 'restore',
     wrong: HALF,
@@ -164,12 +181,11 @@ export const DATA_REOPENED: readonly Mutant[] = [
   {
     is: 'starts after a restore what its operator has stopped before it',
     change: (design) =>
-      withEffect(design, 'restore', 'looks whether its operator has stopped it', (look) => ({
-        ...look,
+      withEffect(design, 'restore', 'makes the file `restoring`', (make) => ({
+        ...make,
         act: (w, about) => {
-          const flow = look.act(w, about);
           w.then = 'start';
-          return flow;
+          return make.act(w, about);
         },
       })),
     kinds: ['operator and node'],
@@ -193,18 +209,48 @@ export const DATA_REOPENED: readonly Mutant[] = [
   {
     is: 'leaves down what somebody started before the restore',
     change: (design) =>
-      withEffect(design, 'restore', 'has stopped what somebody had started', (stopped) => ({
-        ...stopped,
+      withEffect(design, 'restore', 'writes so into `restoring`', (write) => ({
+        ...write,
         act: (w, about) => {
-          const { then } = w;
-          w.then = 'start';
-          const flow = stopped.act(w, about);
-          w.then = then;
-          return flow;
+          w.then = 'rest';
+          return write.act(w, about);
         },
       })),
     kinds: ['operator and node'],
     scenario: 'restore-resting',
+    wrong: /left down/,
+  },
+  {
+    is: 'says that what somebody has started is to be started again only when it has stopped it',
+    change: (design) => later(design, ['writes so into `restoring`', 'flushes that']),
+    kinds: ['operator and node', 'kill'],
+    scenario: 'restore-resting',
+    wrong: /left down/,
+  },
+  {
+    is: 'names in its mark what ran before its stop',
+    change: (design) =>
+      withEffect(
+        withEffect(design, 'stop', 'looks whom it stops', (look) => ({
+          ...look,
+          act: (w, about) => {
+            w.read = 'same';
+            return look.act(w, about);
+          },
+        })),
+        'stop',
+        'marks the node as down by our doing',
+        (mark) => ({
+          ...mark,
+          act: (w, about) => {
+            const flow = mark.act(w, about);
+            w.down = w.read === 'stale' ? 'stale' : 'same';
+            return flow;
+          },
+        }),
+      ),
+    kinds: ['node ends', 'kill'],
+    scenario: 'backed-up upgrade',
     wrong: /left down/,
   },
   {

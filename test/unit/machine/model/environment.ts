@@ -42,9 +42,7 @@ const HAPPENINGS: Readonly<Record<Kind, Happening>> = {
   'host crash': (w, _model, first) => crashed(w, first).map((after) => ['the host crashes and boots', after]),
   'node ends': nodeEnds,
   'operator and node': (w) => [
-    ...((isDown(w) && w.job === '') || w.blind
-      ? []
-      : ([['operator: systemctl stop the node', changed(w, stop)]] as const)),
+    ...(isDown(w) && w.job === '' ? [] : ([['operator: systemctl stop the node', changed(w, stop)]] as const)),
     ['operator: systemctl start the node', changed(w, start)],
     ['operator: systemctl restart the node', changed(w, restart)],
   ],
@@ -89,10 +87,15 @@ function changed(w: World, change: (after: World) => void): World {
 function stop(w: World): void {
   // A node that was never started has nothing that could be stopped.
   if (w.current !== '' && !w.enabled && isDown(w) && w.job === '') return;
-  w.wish = 'stopped';
+  if (w.wish !== 'stopped') w.wish = cannotBeTold(w) ? 'either' : 'stopped';
   w.everStopped = true;
   w.blemish = false;
   orderStop(w, 'operator');
+}
+
+/** A known limit: his stop while we stop the node for its data, or while it is down for that, is not told from ours. */
+function cannotBeTold({ blind, restoring, enabled }: World): boolean {
+  return blind || restoring === 'start' || (restoring === 'rests before' && enabled);
 }
 
 function start(w: World): void {

@@ -114,7 +114,7 @@ export const REVERT: readonly Line[] = [
     ],
   },
   {
-    text: `sh -c 'm=/run/node-updater/%i; mkdir -p $m; [ ! -e $m/down ] || case $(systemctl show -P InvocationID %i.service) in ""|"$(cat $m/down)") ;; *) rm -f $m/down;; esac; cd /opt/%i; [ -L fallback ] || exit 0; rm -f $m/restart; [ "$(readlink fallback)" = "$(readlink current)" ] || touch $m/restart'`,
+    text: `sh -c 'm=/run/node-updater/%i; mkdir -p $m; [ ! -s $m/down ] || case $(systemctl show -P InvocationID %i.service) in ""|"$(cat $m/down)") ;; *) rm -f $m/down;; esac; cd /opt/%i; [ -L fallback ] || exit 0; rm -f $m/restart; [ "$(readlink fallback)" = "$(readlink current)" ] || touch $m/restart'`,
     parts: SEE,
   },
   {

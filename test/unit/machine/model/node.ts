@@ -136,6 +136,8 @@ function starting(w: World): string | undefined {
 function refuse(w: World): string {
   w.act = 'inactive';
   if (w.by === 'operator' && w.everStopped) w.wish = 'either';
+  // Started as the restore began, and ended by itself at once: what is to become of it was decided before.
+  if (w.by === 'systemd' && w.restoring === 'rests') w.wish = 'either';
   resolve(w, 'failed');
   return 'does not start a node whose data is being restored';
 }
@@ -153,11 +155,18 @@ function spawn(w: World): string {
   w.act = 'activating';
   w.fresh = true;
   w.result = 'success';
-  if (w.revert !== 'running') w.blind = false;
+  if (w.revert !== 'running' && !isStoppedByUs(w)) w.blind = false;
   if (w.down === 'same') w.down = 'stale';
+  if (w.read === 'same') w.read = 'stale';
   // It moves the data on to its own epoch.
   if (w.epochs === 'differ' && w.runs === 'new' && w.data === 'old') Object.assign(w, { data: 'new', diskData: 'new' });
   return `starts ${w.runs}`;
+}
+
+/** Whoever starts it meanwhile: it is stopped for its data, and is to be started again in any case. */
+function isStoppedByUs(w: World): boolean {
+  const stops = w.state === 'stop' || w.state === 'restore' || w.state === 'go-back';
+  return w.by !== 'us' && w.tx === 'running' && (stops || w.before === 'down');
 }
 
 /** The node ends by itself. */

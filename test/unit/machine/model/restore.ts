@@ -1,6 +1,7 @@
 /** The steps `restore` and `go-back`: the effects of src/activation/restore.ts and src/backup/restore.ts, one by one, in their order. */
 import { through, failedSo, starting, holding } from './again.ts';
 import { flushHome, switchTo } from './disk.ts';
+import { isDown } from './node.ts';
 import {
   OK,
   after,
@@ -15,7 +16,7 @@ import {
   disk,
 } from './effect.ts';
 import { HALF, putting } from './putting.ts';
-import { rests, to, setting, withCleanUp, stopping } from './room.ts';
+import { isPassing, to, setting, withCleanUp, stopping } from './room.ts';
 import type { V, World } from './world.ts';
 
 /** `restoreData`. */
@@ -23,18 +24,30 @@ function restoring(target: (about: About) => V): readonly Step[] {
   return [
     { ...disk('mark open', 'marks `open`', setting({ open: true })), ...HALF },
     { say: 'reads the file `restoring`', act: onceMore },
-    ...stopping(() => ({ go: 'was down' }), HALF).map((step): Step => through(step, orHeld)),
+    ...stopping('a restore', decide, HALF).map((step): Step => through(step, orHeld)),
     { say: 'has stopped it', act: (w) => ((w.then = 'start'), { go: 'holds' }) },
-    { ...bus('facts', 'looks whether its operator has stopped it', decide), at: 'was down', ...HALF },
     { ...disk('replace restoring', 'makes the file `restoring`', hold), at: 'holds', ...HALF },
     { say: 'flushes that', needs: 'disk', act: after(flushHeld), ...HALF },
-    ...stopping(() => ({ go: 'room' }), HALF).map((step): Step => through(step, orHeld)),
     {
-      say: 'has stopped what somebody had started',
-      act: (w) => (w.then === 'start' ? { go: 'room' } : ((w.then = 'start'), 'next')),
+      say: 'looks what becomes of it once more',
+      act: (w) => (w.then === 'start' ? { go: 'stops it again' } : 'next'),
+    },
+    {
+      ...bus('facts', 'looks whether somebody has started it', () => 'next'),
+      act: (w) => {
+        if (isPassing(w)) return 'blocked';
+        if (isDown(w)) return { go: 'room' };
+        w.then = 'start';
+        w.blind = true;
+        return 'next';
+      },
+      ...HALF,
     },
     { ...disk('replace restoring', 'writes so into `restoring`', hold), ...HALF },
     { say: 'flushes that', needs: 'disk', act: after(flushHeld), ...HALF },
+    ...stopping('the room', () => ({ go: 'room' }), HALF).map((step, at): Step =>
+      through(at === 0 ? { ...step, at: 'stops it again' } : step, orHeld),
+    ),
     ...putting,
     { say: 'makes a temporary link', needs: 'disk', act: setting({ litter: true }), ...HALF },
     {
@@ -63,10 +76,12 @@ function onceMore(w: World): Flow | Go {
   return { go: 'holds' };
 }
 
-function decide(w: World, { open }: About): Flow {
+/** Of one that was down: whether its operator has stopped it. */
+function decide(w: World, { open }: About): Go {
   const resting = w.before === 'resting' || open.rests === 'yes';
-  w.then = rests(w) && (resting || verdict(w, 0n, w.restarts).kind === 'operator') ? 'rest' : 'start';
-  return 'next';
+  w.then = resting || verdict(w, 0n, w.restarts).kind === 'operator' ? 'rest' : 'start';
+  w.blind = w.then === 'start';
+  return { go: 'holds' };
 }
 
 function hold(w: World): void {
@@ -82,11 +97,10 @@ function releasing(name: string): readonly Step[] {
   const gone = `${name}, without a mark`;
   return [
     { at: name, say: 'looks what becomes of the node', act: (w) => (w.then === 'start' ? 'next' : { go: gone }) },
-    { ...bus('facts', 'looks which invocation it had', () => 'next'), ...HALF },
+    { ...bus('facts', 'looks which invocation it had', (w) => ((w.read = 'same'), 'next')), ...HALF },
     {
       ...disk('mark down', 'marks the node as down by our doing', (w) => {
-        w.down = 'same';
-        w.blind = true;
+        Object.assign(w, { down: w.read, read: '', blind: true });
       }),
       ...HALF,
     },

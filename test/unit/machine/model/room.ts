@@ -1,5 +1,5 @@
 /** What several steps about data have in common: the stop of the node, and the orders of the backup room. */
-import { cleanUp } from './ending.ts';
+import { cleanUp, unmark } from './ending.ts';
 import type { ErrorCode } from '../../../../src/errors.ts';
 import { bus, disk, failed, waits, type About, type Flow, type Go, type Step } from './effect.ts';
 import { isDown, orderStop } from './node.ts';
@@ -20,21 +20,24 @@ export function roomStarts(more: Partial<Step> = {}): Step {
   };
 }
 
-/** Down to stay. */
-export function rests(w: World): boolean {
-  return isDown(w) && w.job === '';
+/** On its way down, or between the halves of a restart. */
+export function isPassing(w: World): boolean {
+  return w.act === 'deactivating' || (isDown(w) && w.job !== '');
 }
 
-/** `stopNode`; `down`: where it goes on with a node that is down already. */
-export function stopping(down: (w: World) => Flow | Go, more: Partial<Step> = {}): readonly Step[] {
+/** `stopNode`; `name`: which of them; `down`: where it goes on with a node that is down already. */
+export function stopping(name: string, down: Step['act'], more: Partial<Step> = {}): readonly Step[] {
+  const names = `names what it has stopped for ${name}`;
   const steps: readonly Step[] = [
-    bus('facts', 'looks whom it stops', (w) => {
-      if (w.act === 'deactivating' || (isDown(w) && w.job !== '')) return 'blocked';
-      w.blind = !rests(w);
-      return 'next';
-    }),
-    { say: 'looks whether it is down', act: (w) => (rests(w) ? down(w) : 'next') },
-    disk('mark down', 'marks the node as down by our doing', (w) => void (w.down = 'same')),
+    {
+      ...bus('facts', 'looks whom it stops', () => 'next'),
+      act: (w, about) => {
+        if (isPassing(w)) return 'blocked';
+        w.blind = !isDown(w);
+        return isDown(w) ? down(w, about) : 'next';
+      },
+    },
+    disk('mark down', 'marks the node as down by our doing', (w) => Object.assign(w, { down: 'any', blind: true })),
     bus('stop', 'asks for a stop', (w) => {
       orderStop(w, 'us');
       w.wait = w.job === '' ? 'done' : 'pending';
@@ -42,12 +45,26 @@ export function stopping(down: (w: World) => Flow | Go, more: Partial<Step> = {}
     }),
     // Systemd kills what is slow, and that is waited for.
     { say: 'learns that the node is down', needs: 'bus', act: waits.act },
-    bus('facts', 'looks whether it is', (w) => {
-      w.wait = '';
-      return isDown(w) ? 'next' : failed('ACTIVATE_STOP');
-    }),
+    {
+      ...bus('facts', 'looks whether it is', () => 'next'),
+      act: (w) => {
+        Object.assign(w, { wait: '', seen: isDown(w) ? 'down' : 'up', read: 'same' });
+        return isDown(w) || w.act === 'deactivating' ? { go: names } : 'next';
+      },
+    },
+    {
+      ...disk('remove down', 'sees that somebody has started it', unmark),
+      act: (w) => (unmark(w), isStopped(w)),
+    },
+    { ...disk('mark down', names, () => undefined), at: names, act: (w) => ((w.down = w.read), isStopped(w)) },
   ];
   return steps.map((step) => ({ ...step, ...more }));
+}
+
+function isStopped(w: World): Flow {
+  const { seen } = w;
+  Object.assign(w, { seen: '', read: '' });
+  return seen === 'down' ? 'next' : failed('ACTIVATE_STOP');
 }
 
 /** What remembers why, goes on elsewhere. */

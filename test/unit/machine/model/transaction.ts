@@ -274,7 +274,7 @@ function judgeAnew(w: World): void {
   w.soaked = false;
   w.blemish = false;
   w.evidence = false;
-  w.everStopped = w.wish === 'stopped';
+  w.everStopped = w.wish !== 'run';
   if (w.journal !== '') w.journalOf = 'another';
 }
 
@@ -285,6 +285,6 @@ export function leave(w: World, model: Model): void {
   w.early = w.restoring !== '' && !w.open && !begun;
   w.tx = 'idle';
   clearProcess(w);
-  if (w.down === '') w.blind = false;
+  if (w.down === '' || w.down === 'stale') w.blind = false;
   if (model.design.deadMan === 'set' && (w.revert === 'idle' || w.revert === 'retry')) w.revert = 'queued';
 }

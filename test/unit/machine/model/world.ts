@@ -53,8 +53,8 @@ export interface World {
   laid: Data;
   // /run
   open: boolean;
-  /** `same`: names the invocation that the node has now. */
-  down: '' | 'same' | 'stale';
+  /** `any`: names no invocation; `same`: names the one that the node has now. */
+  down: '' | 'any' | 'same' | 'stale';
   stopped: boolean;
   restart: boolean;
   dropIn: boolean;
@@ -91,6 +91,8 @@ export interface World {
   wait: '' | 'pending' | 'done' | 'canceled' | 'failed' | 'no-answer';
   seen: '' | 'operator' | 'down' | 'up';
   base: number;
+  /** The invocation that a mark is about to name: the node's, or one before it. */
+  read: '' | 'same' | 'stale';
   /** Whether the gate judges only what was started after the clock was noted. */
   since: '' | 'noted';
   // node-updater-revert@: its unit, the line and the command in it; node-updater-boot@ likewise
@@ -102,7 +104,7 @@ export interface World {
   bootPart: number;
   restoreUnit: 'idle' | 'queued';
   // what is judged by
-  /** `either`: he was told that a node is not started, and left it at that. */
+  /** `either`: he was told that a node is not started, and left it at that; or his stop could not be told from ours. */
   wish: 'run' | 'stopped' | 'either';
   everStopped: boolean;
   self: boolean;
@@ -178,7 +180,7 @@ export function firstWorld(scenario: Scenario, budget: number, book: Book): Worl
     ...{ act: current === '' ? 'inactive' : 'active', runs: current, job: '', by: 'boot' },
     ...{ restarts: 0, fresh: false, sick: false, result: 'success', forgotten: false },
     ...{ tx: 'queued', phase: '', state: '', op: 0, answer: '', code: '', failure: '', asked: '' },
-    ...{ before: 'running', then: '', room: false, wait: '', seen: '', base: 0, since: '' },
+    ...{ before: 'running', then: '', room: false, wait: '', seen: '', read: '', base: 0, since: '' },
     ...{ revert: 'idle', line: 0, part: 0, found: '', bootUnit: 'idle', bootPart: 0, restoreUnit: 'idle' },
     ...{ wish: 'run', everStopped: false, self: false, blind: false, early: false, evidence: false, soaked: false },
     ...{ blemish: false, committing: false, budget, ticks: 0 },
@@ -218,6 +220,7 @@ export function clearProcess(w: World): void {
   w.makingFlush = '';
   w.wait = '';
   w.seen = '';
+  w.read = '';
   w.base = 0;
   w.since = '';
   w.fresh = false;
