@@ -9,12 +9,10 @@ import { explore, type Exploration, type Explored } from './explore.ts';
 import { DATA_SCENARIOS, SCENARIOS, type Scenario } from './world.ts';
 
 const EVENTS = Math.min(2, cases(1));
-/**
- * One thing, and two kills, where data is at stake, also in the full run: with two things within the same moment there are
- * wrong worlds, some of them the known limits of src/README.md, others that nobody has read yet.
- */
-function most(scenario: Scenario, events: number): number {
-  return (DATA_SCENARIOS as readonly Scenario[]).includes(scenario) ? Math.min(events, 1) : events;
+/** Where data is at stake, one thing in the full run as well of a daemon that is odd: two have not been read there. */
+function most(scenario: Scenario, events: number, daemon: object): number {
+  const read = !(DATA_SCENARIOS as readonly Scenario[]).includes(scenario) || Object.keys(daemon).length === 1;
+  return read ? events : Math.min(events, 1);
 }
 
 const DAEMONS = [
@@ -69,7 +67,7 @@ describe('the transaction and its fallback', () => {
   it.each([...SCENARIOS, ...DATA_SCENARIOS.filter((_, at) => at % 2 === 1 || EVENTS > 1)])(
     'keep every invariant, whatever is killed and whenever, and what recovers too: %s',
     (scenario) => {
-      expect(tell(told({ scenario, events: most(scenario, EVENTS) + 1, kinds: KILLS }))).toBe('');
+      expect(tell(told({ scenario, events: EVENTS + 1, kinds: KILLS }))).toBe('');
     },
     LONG,
   );
@@ -77,7 +75,7 @@ describe('the transaction and its fallback', () => {
   it.each(WAYS)(
     'keep every invariant and come to rest, whatever happens and whenever: $scenario of $daemon',
     ({ scenario, ...daemon }) => {
-      const explored = told({ scenario, events: most(scenario, EVENTS), ...daemon });
+      const explored = told({ scenario, events: most(scenario, EVENTS, daemon), ...daemon });
       expect(tell(explored)).toBe('');
       expect(explored.outcomes.size).toBeGreaterThan(1);
     },
