@@ -144,7 +144,7 @@ export const CODES = {
   BACKUP_UNKNOWN: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d92' },
   BACKUP_DAMAGED: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d93' },
   /** A restore would make a validator forget what it signed. */
-  BACKUP_SIGNING: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d94' },
+  BACKUP_SIGNING: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d94' },
   /** Between the renames of a restore: the node stays down until they are finished. */
   BACKUP_RESTORE: { exit: EXIT.rollbackFailed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d95' },
   BACKUP_ROOM: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d96' },
