@@ -10,11 +10,26 @@ const three = [aged(1), aged(2), aged(3)];
 describe('retention', () => {
   it.each([
     { name: 'count', limits: { keep: 2 }, gone: ['b3'] },
-    { name: 'age', limits: { keep: 9, keepAge: 1.5 * DAY }, gone: ['b2', 'b3'] },
+    { name: 'age', limits: { keep: 9, keepAge: 1.5 * DAY }, gone: ['b3'] },
     { name: 'size', limits: { keep: 9, keepSize: 25 }, gone: ['b3'] },
     { name: 'nothing', limits: { keep: 3 }, gone: [] },
   ])('by $name', ({ limits, gone }) => {
     expect(expired(three, limits, [], NOW)).toEqual(gone);
+  });
+
+  it('by age takes one for each that comes, so a clock that is ten years ahead does not take all', () => {
+    const later = NOW + 3650 * DAY;
+    const made = { id: 'new', at: new Date(later).toISOString(), bytes: 10 };
+    expect(expired([made, ...three], { keep: 9, keepAge: 30 * DAY }, [], later)).toEqual(['b3']);
+  });
+
+  it('takes what is too old in the end, one at a time', () => {
+    let left = three;
+    for (const next of ['b3', 'b2', undefined]) {
+      const gone = expired(left, { keep: 9, keepAge: DAY / 2 }, [], NOW);
+      expect(gone).toEqual(next === undefined ? [] : [next]);
+      left = left.filter(({ id }) => !gone.includes(id));
+    }
   });
 
   it('never takes the newest, nor one that is needed, whatever the limits', () => {
@@ -31,7 +46,9 @@ describe('retention', () => {
         expect(gone).not.toContain('b0');
         for (const id of needed) expect(gone).not.toContain(id);
         const free = kept.filter(({ id }) => id !== 'b0' && !needed.includes(id));
-        for (const { at } of free) expect(NOW - Date.parse(at)).toBeLessThanOrEqual(limit.keepAge);
+        expect(free.length).toBeLessThanOrEqual(Math.max(limit.keep, 1));
+        const total = kept.reduce((sum, { bytes }) => sum + bytes, 0);
+        if (free.length > 0) expect(total).toBeLessThanOrEqual(limit.keepSize);
       }),
     );
   });
