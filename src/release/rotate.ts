@@ -6,6 +6,7 @@ import type { TrustedKey } from '../settings.ts';
 import type { Certificate } from '../trust/certificate.ts';
 import { keySetPath, keySetText } from '../trust/key-set.ts';
 import type { KeySet, KeySetKey } from '../trust/key-set.ts';
+import { warnUnsignedArchives } from './archive-signers.ts';
 import { signerCertificates } from './draft.ts';
 import { readNewestKeySet, refuseUnwalkable } from './key-sets.ts';
 import type { PublishedKeySet } from './key-sets.ts';
@@ -38,6 +39,8 @@ export interface Rotation {
   readonly text: string;
   /** What it changes, in lines that begin with a verb. */
   readonly changes: readonly string[];
+  /** What hosts that hold the set would miss: archives that none of its keys has signed. */
+  readonly warnings: readonly string[];
 }
 
 /** Changes nothing. Throws RELEASE_KEY_SET, also when all sign `here` and the signers cannot meet both thresholds. */
@@ -137,7 +140,8 @@ async function draftRotation(options: RotateOptions, { now }: SignDeps): Promise
     keys,
   };
   refuseUnsound(before, set);
-  return { set, before, text: keySetText(set), changes: describeRotation(before, set) };
+  const warnings = await warnUnsignedArchives(options.directory, set, now());
+  return { set, before, text: keySetText(set), changes: describeRotation(before, set), warnings };
 }
 
 async function nextKeys(before: readonly KeySetKey[], { add, remove }: RotateOptions): Promise<readonly KeySetKey[]> {

@@ -72,29 +72,31 @@ async function rotation(args: Args, deps: ReleaseDeps, announce: Announce): Prom
   return withSigning(deps, async (signing) => {
     const told = {
       ...signing,
-      announce: ({ changes }: Rotation) => {
-        announce(changes);
+      announce: ({ changes, warnings }: Rotation) => {
+        announce([...changes, ...warnings]);
       },
     };
     if (args.dryRun) {
       const plan = await planRotation(options, signing, target.kind === 'request' ? 'others' : 'here');
       const lines = [...plan.changes, ...(await describeTarget(directory, target))].map((line) => `would ${line}`);
-      return { lines, value: { dryRun: true, set: plan.set } };
+      return { lines: [...lines, ...plan.warnings], value: { dryRun: true, set: plan.set, warnings: plan.warnings } };
     }
     if (target.kind === 'request') {
       const { plan, request } = await requestRotation(options, told);
       const lines = await writeRequest(target.path, request, deps.files);
-      return { lines, value: { set: plan.set, request: target.path } };
+      return { lines, value: { set: plan.set, warnings: plan.warnings, request: target.path } };
     }
-    const { set } = await rotate(options, told);
+    const { set, warnings } = await rotate(options, told);
     const uploaded = await upload(directory, target.uploads, deps);
-    const lines = [`published key set ${set.number} in ${directory}`, ...uploaded, RENEW];
-    return { lines, value: { set, uploaded } };
+    const lines = [`published key set ${set.number} in ${directory}`, ...uploaded, renew(directory)];
+    return { lines, value: { set, warnings, uploaded } };
   });
 }
 
 /** Hosts that took the key set wait for a manifest and archives that its keys have signed. */
-const RENEW = 'next, renew the manifest with the keys of this set: node-updater release publish DIRECTORY -u KEY…';
+function renew(directory: string): string {
+  return `next, renew the manifest with the keys of this set: node-updater release publish ${directory} -u KEY…`;
+}
 
 async function productOf(directory: string): Promise<string> {
   const { readNewestKeySet } = await import('../../release/key-sets.ts');

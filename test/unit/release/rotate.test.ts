@@ -13,6 +13,7 @@ import type { VerifyReport } from '../../../src/release/verify.ts';
 import type { TrustedKey } from '../../../src/settings.ts';
 import { verifySuccessor } from '../../../src/trust/rotation.ts';
 import { loadKeys } from '../../../src/trust/keys.ts';
+import { makeKey } from '../../rig/publisher.ts';
 import { files, makeSigners } from './signers.ts';
 import type { Signer, Signers } from './signers.ts';
 
@@ -64,6 +65,25 @@ describe('rotate', () => {
     const trust = { ...alice.deps.gpgv, now: Date.now() };
     const { set } = await verifySuccessor(envelope, before, 'demo', trust);
     expect(set).toMatchObject({ number: 2, threshold: 1, keys: [{ fingerprint: carol.key.fingerprint }] });
+  });
+
+  it('warns of archives that no key of the new set has signed, until one of its keys has', async () => {
+    const { alice, root } = signers;
+    const { gpg } = alice.deps;
+    const dave = await makeKey(gpg, 'Dave <dave@example.org>', join(root, 'dave.asc'));
+    const release = await signers.build('1.0.0');
+    await publishRelease(signers.options([release]), alice.deps);
+    await first();
+    const toDave = options([alice], { add: [dave], remove: [alice.key.fingerprint] });
+    const { warnings } = await planRotation(toDave, alice.deps, 'others');
+    expect(warnings.join('\n')).toMatch(
+      /^warning: no key of key set 2 has signed [^]*  1\.0\.0: releases\/1\.0\.0\/[^]*release sign ARCHIVE -u KEY[^]*release publish .*site/,
+    );
+    expect((await planRotation(options([alice], { add: [dave] }), alice.deps, 'others')).warnings).toEqual([]);
+    const archive = release.replace(/\.release\.json$/, '.tar.zst');
+    await signRelease({ archive, signers: [alice.key.fingerprint, dave.fingerprint] }, gpg, files);
+    await publishRelease(signers.options([release]), alice.deps);
+    expect((await planRotation(toDave, alice.deps, 'others')).warnings).toEqual([]);
   });
 
   it('leads a host from the first key to what the newest key signs', async () => {
