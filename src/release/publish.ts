@@ -15,11 +15,13 @@ import type { Draft, PublishOptions } from './draft.ts';
 import { signText } from './gpg.ts';
 import type { Gpg } from './gpg.ts';
 import type { Offer } from './offer.ts';
+import { placeOffers } from './place.ts';
 import { refuse } from './refuse.ts';
 import { makeRequest } from './request.ts';
 import type { SigningRequest } from './request.ts';
-import { MANIFEST_FILE, placeArchive, readManifestFile } from './site.ts';
+import { MANIFEST_FILE, readManifestFile } from './site.ts';
 import { lockingSite } from './site-lock.ts';
+import { sweepSite } from './site-sweep.ts';
 import { envelopeText } from './text.ts';
 import { describePlan, describeManifest } from './words.ts';
 
@@ -62,7 +64,7 @@ export async function publishRelease(options: PublishOptions, deps: PublishDeps)
   const draft = await draftManifest(options, deps);
   refuseTooFewSigners(draft);
   deps.announce?.(draft);
-  await placeOffers(options.directory, draft.offers, deps);
+  await placeOffers(options.directory, draft.offers, { files: deps.files, run: deps.gpgv.run });
   const envelope = envelopeText(draft.text, await signaturesOf(draft.text, options.signers, deps));
   await readBack(envelope, draft.signerKeys, draft.signerKeys.length, deps);
   await replaceManifest(options.directory, envelope, draft.before, deps);
@@ -76,7 +78,7 @@ export async function requestPublication(
 ): Promise<{ readonly plan: PublicationPlan; readonly request: SigningRequest }> {
   const draft = await draftManifest(options, deps);
   deps.announce?.(draft);
-  await placeOffers(options.directory, draft.offers, deps);
+  await placeOffers(options.directory, draft.offers, { files: deps.files, run: deps.gpgv.run });
   return { plan: draft, request: await requestOf(draft, options.signers, deps) };
 }
 
@@ -89,14 +91,6 @@ async function requestOf(draft: Draft, signers: readonly string[], deps: Publish
   const changes = describePlan({ ...draft, added: [] });
   const previous = draft.before?.toString('utf8');
   return makeRequest({ kind: 'manifest', text: draft.text, previous, says, changes, signatures });
-}
-
-/** Immutable names come first: until the manifest changes nobody asks for them. */
-async function placeOffers(directory: string, offers: readonly Offer[], { files }: PublishDeps): Promise<void> {
-  for (const { archive, description, place, signature, signaturePlace } of offers) {
-    await placeArchive(archive, directory, { place, sha256: description.sha256 }, files);
-    await files.replace(`${directory}/${signaturePlace}`, signature, 0o644);
-  }
 }
 
 /** One armour block for each signer. */
@@ -130,8 +124,7 @@ export async function replaceManifest(
   await files.makeDirectory(directory, 0o755);
   await lockingSite(directory, gpgv.run, async () => {
     await refuseRace(directory, before);
-    // What a publication that was killed has left, and would be served and uploaded for ever.
-    await files.sweep(directory, (name) => name === MANIFEST_FILE);
+    await sweepSite(directory, { files, run: gpgv.run });
     await files.replace(`${directory}/${MANIFEST_FILE}`, envelope, 0o644);
   });
 }

@@ -17,6 +17,7 @@ import { refuse } from './refuse.ts';
 import { makeRequest } from './request.ts';
 import type { SigningRequest } from './request.ts';
 import { lockingSite } from './site-lock.ts';
+import { sweepSite } from './site-sweep.ts';
 import { envelopeText, timeText } from './text.ts';
 
 export interface RotateOptions {
@@ -93,6 +94,7 @@ export async function placeKeySet(
   await files.makeDirectory(`${directory}/keys`, 0o755);
   await lockingSite(directory, gpgv.run, async () => {
     refuseMoved(await readNewestKeySet(directory), before);
+    await sweepSite(directory, { files, run: gpgv.run });
     await files.replace(`${directory}/${keySetPath(set.number)}`, envelope, 0o644);
   });
 }

@@ -4,18 +4,17 @@
  * A file below `releases/` bears the digest of its bytes in its path: a cache that still has an earlier answer for a path can
  * then only have the right one, and everything but `manifest.json` may be kept for ever.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { constants, copyFile, open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { diskError, errnoOf } from '../errors.ts';
-import type { Files } from '../host/ports.ts';
 import type { Manifest } from '../manifest.ts';
 import type { Digest, Version } from '../release.ts';
 import { readEnvelope } from '../trust/envelope.ts';
 import { parseManifest } from '../trust/manifest.ts';
 import { SUFFIX } from './description.ts';
-import { refuse, refusePublication } from './refuse.ts';
+import { refuse } from './refuse.ts';
 import { about } from './remedies.ts';
 
 export const MANIFEST_FILE = 'manifest.json';
@@ -110,34 +109,4 @@ function otherBytes(path: string, found: Digest, wanted: Digest): Error {
   const remedy =
     'A version never changes: build it again under a new one. If this one was never announced, remove the file.';
   return refuse('RELEASE_CHANGED', `${path} holds other bytes (${found}, not ${wanted})`, remedy);
-}
-
-/** Copies an archive into the directory, whole and flushed before it has its name. Does nothing when it is there. */
-export async function placeArchive(
-  from: string,
-  directory: string,
-  { place, sha256 }: { readonly place: string; readonly sha256: Digest },
-  files: Files,
-): Promise<void> {
-  if (await isPlaced(directory, place, sha256)) return;
-  const to = `${directory}/${place}`;
-  await files.makeDirectory(to.slice(0, to.lastIndexOf('/')), 0o755);
-  const temporary = `${to}.${randomBytes(6).toString('hex')}.tmp`;
-  try {
-    await copyFile(from, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-    if ((await fileFacts(temporary))?.sha256 !== sha256) {
-      throw refusePublication(
-        `${from} changed while it was published`,
-        'Publish from a directory that nobody writes to.',
-      );
-    }
-    await using file = await open(temporary, 'r+');
-    await file.chmod(0o644);
-    await file.sync();
-    await files.rename(temporary, to);
-  } catch (error) {
-    throw diskError(error, 'write', to);
-  } finally {
-    await rm(temporary, { force: true });
-  }
 }

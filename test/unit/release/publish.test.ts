@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstat, mkdir, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { durableFiles } from '../../../src/host/files.ts';
 import { run } from '../../../src/host/run.ts';
 import { planPublication, publishRelease, replaceManifest } from '../../../src/release/publish.ts';
 import type { PublishDeps, PublishOptions } from '../../../src/release/publish.ts';
 import { signRelease } from '../../../src/release/sign.ts';
+import { hold } from '../../../src/release/site-sweep.ts';
 import { directorySite, verifyRelease } from '../../../src/release/verify.ts';
 import type { VerifyReport } from '../../../src/release/verify.ts';
 import type { TrustedKey } from '../../../src/settings.ts';
@@ -117,6 +118,36 @@ describe('publishRelease', () => {
     expect(names).toContain('.htaccess');
   });
 
+  it('removes what a publication that was killed has left of its archives and key sets, never what one still writes or what is somebody’s own', async () => {
+    const { manifest } = await publisher.publish({ tree, version: '1.0.0' });
+    const archive = join(publisher.site, manifest.releases[0]?.artifacts[0]?.url[0] ?? '');
+    const place = dirname(archive);
+    await mkdir(join(publisher.site, 'keys'));
+    const elsewhere = join(publisher.site, 'releases/demo.tar.zst.0123456789ab.tmp');
+    const left = [
+      `${archive}.0123456789ab.tmp`,
+      join(place, `.${basename(archive)}.0123456789abcdef.asc.${'0a'.repeat(12)}`),
+      join(publisher.site, `keys/.2.json.${'0a'.repeat(12)}`),
+    ];
+    const own = [`${archive}.tmp`, `${archive}.orig`, join(place, 'notes.0123456789ab.tmp'), elsewhere];
+    const written = `${archive}.abcdefabcdef.tmp`;
+    for (const path of [...left, ...own, written]) await writeFile(path, 'x');
+    await symlink(elsewhere, `${archive}.111111111111.tmp`);
+    const there = async (paths: readonly string[]) => {
+      const found = await Promise.all(paths.map((path) => lstat(path).catch(() => undefined)));
+      return paths.filter((_, at) => found[at] !== undefined);
+    };
+    {
+      await using file = await open(written, 'r');
+      expect(await hold(file, run)).toBe('held');
+      await publisher.renew();
+      expect(await there(left)).toEqual([]);
+      expect(await there([written, ...own])).toEqual([written, ...own]);
+    }
+    await publisher.renew();
+    expect(await there([written, ...own, archive])).toEqual([...own, archive]);
+  });
+
   it('puts every archive into place before the manifest changes, so that a failure in between shows nothing [F027]', async () => {
     await publisher.publish({ tree, version: '1.0.0' });
     const before = await manifestFile();
@@ -182,8 +213,9 @@ describe('publishRelease refuses', () => {
     let renewed = false;
     const racing = {
       ...files,
-      replace: async (path: string, bytes: string | Uint8Array, mode: number): Promise<void> => {
-        await files.replace(path, bytes, mode);
+      // Of the archive: no lock of the directory is held while it is copied.
+      rename: async (from: string, to: string): Promise<void> => {
+        await files.rename(from, to);
         if (!renewed) await publisher.renew();
         renewed = true;
       },
