@@ -43,6 +43,19 @@ export function decodeBlock(block: Buffer): HeaderBlock {
   };
 }
 
+/** Whether its checksum is that of a header; says nothing of its fields. */
+export function isHeaderBlock(block: Buffer): boolean {
+  return (
+    Number.parseInt(
+      block
+        .toString('latin1', 148, 156)
+        .replace(/[\0 ]+$/, '')
+        .trim(),
+      8,
+    ) === checksum(block)
+  );
+}
+
 /** Every byte, with the checksum's own field read as blanks. */
 function checksum(block: Buffer): number {
   let sum = 8 * 0x20;

@@ -12,6 +12,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { crc32, createInflateRaw, createZstdDecompress, constants as zlib } from 'node:zlib';
 import { diskError, errnoOf, UpdaterError } from '../errors.ts';
 import { decoderOn, type Decoder } from './decoder.ts';
+import { compressedFormat } from './formats.ts';
 import { malformed, unsupported } from './refusal.ts';
 import { xzPieces } from './xz.ts';
 import { checkXzStream } from './xz-stream.ts';
@@ -69,13 +70,29 @@ async function settled<T>(promise: Promise<T>): Promise<PromiseSettledResult<T>>
 
 function decoded(source: Source): AsyncGenerator<Buffer, void, undefined> {
   const { head } = source;
-  if (startsWith(head, 0x1f, 0x8b)) return gunzip(source);
-  if (startsWith(head, 0x28, 0xb5, 0x2f, 0xfd)) return unzstd(source);
-  if (startsWith(head, 0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00)) return unxz(source);
-  if (startsWith(head, 0x42, 0x5a, 0x68)) throw unsupported('it is compressed with bzip2', REPACK);
-  if (startsWith(head, 0x50, 0x4b, 0x03, 0x04)) throw unsupported('it is a zip file', REPACK);
-  return plain(source);
+  const format = compressedFormat(head);
+  if (format === undefined) return plain(source);
+  const unpacked = DECODERS[format];
+  if (unpacked === undefined) throw unsupported(`it is compressed with ${format}`, REPACK);
+  return once(unpacked(source), format);
 }
+
+/** What is compressed twice would else be a tar that is cut short. */
+async function* once(
+  pieces: AsyncGenerator<Buffer, void, undefined>,
+  outer: string,
+): AsyncGenerator<Buffer, void, undefined> {
+  let inner: string | undefined;
+  let first = true;
+  for await (const piece of pieces) {
+    if (first) inner = compressedFormat(piece);
+    first = false;
+    if (inner !== undefined) throw unsupported(`it is compressed twice: with ${inner}, then with ${outer}`, REPACK);
+    yield piece;
+  }
+}
+
+const DECODERS: Readonly<Record<string, typeof gunzip>> = { gzip: gunzip, zstd: unzstd, xz: unxz };
 
 function plain(source: Source): AsyncGenerator<Buffer, void, undefined> {
   return section(source, 0, source.size);
@@ -150,10 +167,6 @@ async function* section({ file }: Source, start: number, end: number): AsyncGene
     [buffer, spare] = [spare, buffer];
     yield piece;
   }
-}
-
-function startsWith(head: Buffer, ...magic: number[]): boolean {
-  return magic.every((byte, at) => head[at] === byte);
 }
 
 /** Errors of the decoders have codes of their own; what carries a system call is the disk's. */

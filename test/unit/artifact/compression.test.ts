@@ -148,11 +148,23 @@ describe('compression', () => {
   it.each([
     { name: 'bzip2', bytes: Buffer.from('BZh91AY') },
     { name: 'zip', bytes: Buffer.from('PK\x03\x04') },
-  ])('says how to pack again what is compressed with $name', async ({ bytes }) => {
+    { name: 'lzma', bytes: execFileSync('xz', ['--format=lzma', '--stdout'], { input: 'a tar' }) },
+    { name: 'lzip', bytes: Buffer.from('LZIP\x01') },
+    { name: '7z', bytes: Buffer.from([0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c]) },
+    { name: 'compressed twice: with gzip, then with zstd', bytes: zstdCompressSync(gzipSync(make.archive())) },
+    { name: 'compressed twice: with xz, then with gzip', bytes: gzipSync(xzSync(make.archive())) },
+    { name: 'compressed twice: with lzma', bytes: xzSync(Buffer.from([0x5d, 0, 0, 0x80, 0])) },
+  ])('calls it by its name and says how to pack again: $name', async ({ name, bytes }) => {
     await expect(inventoryOf(await written(bytes), make.PLENTY)).rejects.toMatchObject({
       code: 'ARTIFACT_UNSUPPORTED',
+      message: expect.stringContaining(name) as string,
       remedy: expect.stringContaining('.tar.zst') as string,
     });
+  });
+
+  it('reads a tar whose first file has a name that begins as another format does', async () => {
+    for (const name of ['BZh', 'LZIP', ']']) expect(await pathsOf(make.archive(make.file(name, 'x')))).toEqual([name]);
+    expect(await pathsOf(gzipSync(make.archive(make.file('BZh', 'x'))))).toEqual(['BZh']);
   });
 
   it('reads the whole of a file that Node compressed as a stream', async () => {
