@@ -155,6 +155,8 @@ export const CODES = {
   /** The serial does not rise as hosts ask for. */
   RELEASE_SERIAL: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d83' },
   RELEASE_EXPIRED: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d84' },
+  /** Believed for so long that its expiry would protect nobody. */
+  RELEASE_EXPIRES_LATE: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d8b' },
   /** What is suggested lacks a platform that the suggestion before had. */
   RELEASE_ARCHITECTURES: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d85' },
   /** Other bytes, or another data format, under a version that is published. */

@@ -33,6 +33,9 @@ export const LIMITS = {
   rsaBits: 3072,
   /** How far, in milliseconds, the clocks of a publisher and of this host may differ; the same allowance as apt's. */
   clockSkew: 10_000,
+  /** For so long, in milliseconds, a publisher may vouch: who keeps newer statements from a host has no longer than that. */
+  manifestLife: 90 * 24 * 60 * 60 * 1000,
+  keySetLife: 5 * 366 * 24 * 60 * 60 * 1000,
   /** How long before their end, in milliseconds, a manifest and keys are warned of. */
   warnManifest: 7 * 24 * 60 * 60 * 1000,
   warnKeys: 30 * 24 * 60 * 60 * 1000,

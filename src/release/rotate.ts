@@ -1,6 +1,7 @@
 /** `release rotate`: the next key set, from the last one and what is to change. */
 import { readFile } from 'node:fs/promises';
 import { diskError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
 import type { Fingerprint } from '../release.ts';
 import type { TrustedKey } from '../settings.ts';
 import type { Certificate } from '../trust/certificate.ts';
@@ -177,6 +178,15 @@ async function armoured(file: string): Promise<string> {
 export function refuseUnsound(before: KeySet | undefined, set: KeySet): void {
   const bad = (message: string, remedy: string): Error => refuse('RELEASE_KEY_SET', message, remedy);
   if (set.expires <= set.published) throw bad('the key set would be expired when it is published', 'Give --expires.');
+  if (set.expires - set.published > LIMITS.keySetLife) {
+    const message =
+      'the key set would be believed for more than five years: so long could hosts be kept from the next one';
+    throw refuse(
+      'RELEASE_EXPIRES_LATE',
+      message,
+      'Give --expires 5y or less; a set can be renewed with the same keys.',
+    );
+  }
   if (set.threshold > set.keys.length) {
     const message = `${set.threshold} signatures cannot come from ${set.keys.length} keys`;
     throw bad(message, 'Give a lower --threshold, or --add the missing keys.');

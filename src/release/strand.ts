@@ -2,6 +2,7 @@
  * Whether hosts that follow the last manifest could follow the next one: pure. Asked by whoever plans a manifest and again
  * by everybody who is asked to sign it, so that one machine in wrong hands cannot talk the other signers into it.
  */
+import { LIMITS } from '../limits.ts';
 import type { Artifact, Manifest, Release } from '../manifest.ts';
 import type { Version } from '../release.ts';
 import { compareVersions } from '../version.ts';
@@ -9,7 +10,7 @@ import { refuse, refusePublication } from './refuse.ts';
 import { timeText } from './text.ts';
 
 /** Which refusals the publisher overrules by name. */
-export const RELEASE_FORCES = ['architectures'] as const;
+export const RELEASE_FORCES = ['architectures', 'expires'] as const;
 export type ReleaseForce = (typeof RELEASE_FORCES)[number];
 
 /** The serial goes no further than a JSON number carries exactly. */
@@ -21,10 +22,11 @@ export interface StrandingFacts {
   readonly force: readonly ReleaseForce[];
 }
 
-/** Throws RELEASE_SERIAL, RELEASE_EXPIRED, RELEASE_CHANGED, RELEASE_ARCHITECTURES or, for what contradicts itself, RELEASE_REFUSED. */
+/** Throws RELEASE_SERIAL, RELEASE_EXPIRED, RELEASE_EXPIRES_LATE, RELEASE_CHANGED, RELEASE_ARCHITECTURES or, for what contradicts itself, RELEASE_REFUSED. */
 export function refuseStranding(previous: Manifest | undefined, next: Manifest, facts: StrandingFacts): void {
   refuseContradictions(next);
   refuseExpired(next, facts.now);
+  if (!facts.force.includes('expires')) refuseLongLife(next);
   if (next.serial > LARGEST_SERIAL) throw refuse('RELEASE_SERIAL', `serial ${next.serial} is too large`, LEAVE_SERIAL);
   if (previous === undefined) return;
   refuseOtherChannel(previous, next);
@@ -75,6 +77,20 @@ function refuseExpired({ expires, published }: Manifest, now: number): void {
     'Give a later --expires.',
   );
 }
+
+/** Whoever holds newer manifests back, or has the keys for a day, freezes hosts until this one expires. */
+function refuseLongLife({ expires, published }: Manifest): void {
+  if (expires - published <= LIMITS.manifestLife) return;
+  const days = Math.round((expires - published) / DAY);
+  const most = LIMITS.manifestLife / DAY;
+  throw refuse(
+    'RELEASE_EXPIRES_LATE',
+    `the manifest would be believed for ${days} days: so long could a mirror keep hosts from the next one`,
+    `Give --expires ${most}d or less, and let a timer renew it (node-updater release publish DIRECTORY -u KEY). If you mean it: --force expires.`,
+  );
+}
+
+const DAY = 24 * 60 * 60 * 1000;
 
 function refuseEarlier(previous: Manifest, next: Manifest): void {
   if (next.published >= previous.published) return;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { completePublication } from '../../../src/release/complete.ts';
 import { countersign, mergeInto } from '../../../src/release/countersign.ts';
-import type { Countersigned } from '../../../src/release/countersign.ts';
+import type { CountersignOptions, Countersigned } from '../../../src/release/countersign.ts';
 import { publishRelease } from '../../../src/release/publish.ts';
 import type { SigningRequest } from '../../../src/release/request.ts';
 import { directorySite, verifyRelease } from '../../../src/release/verify.ts';
@@ -19,7 +19,7 @@ beforeEach(async () => {
 
 afterEach(() => signers[Symbol.asyncDispose]());
 
-function sign(path: string, { key, deps }: Signer, more: { published?: Buffer } = {}): Promise<Countersigned> {
+function sign(path: string, { key, deps }: Signer, more: Partial<CountersignOptions> = {}): Promise<Countersigned> {
   return countersign({ path, signers: [key.fingerprint], force: [], ...more }, deps);
 }
 
@@ -149,6 +149,13 @@ describe('a signing request', () => {
     const path = await signers.request([], { expires: Date.now() + 2000 });
     const later = { ...signers.bob, deps: { ...signers.bob.deps, now: () => Date.now() + 5000 } };
     await expect(sign(path, later)).rejects.toMatchObject({ code: 'RELEASE_EXPIRED' });
+  });
+
+  it('that hosts would believe for years is not signed either, though who made it forced it', async () => {
+    await published('1.0.0');
+    const path = await signers.request([], { expires: Date.now() + 3650 * 24 * 60 * 60 * 1000, force: ['expires'] });
+    await expect(sign(path, signers.bob)).rejects.toMatchObject({ code: 'RELEASE_EXPIRES_LATE' });
+    await sign(path, signers.bob, { force: ['expires'] });
   });
 
   it('is refused when something else was published meanwhile', async () => {

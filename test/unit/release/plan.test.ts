@@ -107,6 +107,12 @@ describe('planManifest', () => {
     },
     { name: 'an expiry in the past', code: 'RELEASE_EXPIRED', previous: first, more: { expires: NOW - 1 } },
     { name: 'an expiry at this very moment', code: 'RELEASE_EXPIRED', previous: first, more: { expires: NOW } },
+    {
+      name: 'an expiry beyond 90 days',
+      code: 'RELEASE_EXPIRES_LATE',
+      previous: first,
+      more: { expires: NOW + 91 * DAY },
+    },
     { name: 'a serial that stays', code: 'RELEASE_SERIAL', previous: first, more: { serial: 1 } },
     { name: 'a serial that falls', code: 'RELEASE_SERIAL', previous: first, more: { serial: 0 } },
     { name: 'a serial beyond what JSON carries', code: 'RELEASE_SERIAL', previous: first, more: { serial: 2 ** 53 } },
@@ -121,6 +127,11 @@ describe('planManifest', () => {
 
   it.each(refusals)('refuses $name', ({ code = 'RELEASE_REFUSED', previous, more, now }) => {
     expect(() => plan(previous, more, now)).toThrow(expect.objectContaining({ code }));
+  });
+
+  it('lets an expiry of 90 days pass, and a later one for who forces it', () => {
+    expect(plan(first, { expires: NOW + 90 * DAY }).expires).toBe(NOW + 90 * DAY);
+    expect(plan(first, { expires: NOW + 3650 * DAY, force: ['expires'] }).expires).toBe(NOW + 3650 * DAY);
   });
 
   it('refuses a manifest that is too large for hosts', () => {

@@ -1,13 +1,16 @@
+import { EventEmitter, once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Run } from '../../../src/host/ports.ts';
 import { completePublication } from '../../../src/release/complete.ts';
 import { countersign } from '../../../src/release/countersign.ts';
-import { publishRelease, requestPublication } from '../../../src/release/publish.ts';
+import { publishRelease, requestPublication, signaturesOf } from '../../../src/release/publish.ts';
 import { requestText } from '../../../src/release/request.ts';
-import { planRotation, requestRotation, rotate } from '../../../src/release/rotate.ts';
+import { placeKeySet, planRotation, requestRotation, rotate } from '../../../src/release/rotate.ts';
 import type { RotateOptions, Rotation } from '../../../src/release/rotate.ts';
 import { signRelease } from '../../../src/release/sign.ts';
+import { envelopeText } from '../../../src/release/text.ts';
 import { directorySite, verifyRelease } from '../../../src/release/verify.ts';
 import type { VerifyReport } from '../../../src/release/verify.ts';
 import type { TrustedKey } from '../../../src/settings.ts';
@@ -101,7 +104,7 @@ describe('rotate', () => {
     expect(await verify([carol.key], 2)).toMatchObject({ keySet: 2 });
   });
 
-  const refused: readonly { name: string; wish: () => Promise<unknown> }[] = [
+  const refused: readonly { name: string; code?: string; wish: () => Promise<unknown> }[] = [
     {
       name: 'a set that the threshold before has not signed',
       wish: () => rotate(options([carol], { add: [carol.key] }), carol.deps),
@@ -122,15 +125,54 @@ describe('rotate', () => {
       wish: () => rotate(options([signers.alice], { remove: [carol.key.fingerprint] }), signers.alice.deps),
     },
     {
+      name: 'a set that would be believed for ten years',
+      code: 'RELEASE_EXPIRES_LATE',
+      wish: () => rotate(options([signers.alice], { expires: Date.now() + 3650 * DAY }), signers.alice.deps),
+    },
+    {
       name: 'a set that has expired',
       wish: () => rotate(options([signers.alice], { expires: Date.now() - DAY }), signers.alice.deps),
     },
   ];
 
-  it.each(refused)('refuses $name, and leaves the key sets as they were', async ({ wish }) => {
+  it.each(refused)(
+    'refuses $name, and leaves the key sets as they were',
+    async ({ code = 'RELEASE_KEY_SET', wish }) => {
+      await first();
+      await expect(wish()).rejects.toMatchObject({ code });
+      await expect(readFile(join(signers.site, 'keys/2.json'))).rejects.toThrow('ENOENT');
+    },
+  );
+
+  it('of two at the same moment makes one key set: the other is told to rotate again', async () => {
     await first();
-    await expect(wish()).rejects.toMatchObject({ code: 'RELEASE_KEY_SET' });
-    await expect(readFile(join(signers.site, 'keys/2.json'))).rejects.toThrow('ENOENT');
+    const { alice, site } = signers;
+    const plans = await Promise.all(
+      [300, 400].map((days) => planRotation(options([alice], { expires: Date.now() + days * DAY }), alice.deps)),
+    );
+    const envelopes = await Promise.all(
+      plans.map(async ({ text }) => envelopeText(text, await signaturesOf(text, [alice.key.fingerprint], alice.deps))),
+    );
+    const asks = new EventEmitter();
+    const asking: Run = (command, how) => {
+      if (command[0] === 'flock') asks.emit('lock');
+      return alice.deps.gpgv.run(command, how);
+    };
+    const other = { ...alice.deps, gpgv: { ...alice.deps.gpgv, run: asking } };
+    let second: Promise<unknown> | undefined;
+    const interrupted: typeof files = {
+      ...files,
+      // The last look is over: now the other comes, and gets as far as the lock lets it.
+      replace: async (path, bytes, mode) => {
+        const locking = once(asks, 'lock');
+        second = placeKeySet(site, plans[1] as Rotation, envelopes[1] ?? '', other);
+        await Promise.race([locking, second]);
+        await files.replace(path, bytes, mode);
+      },
+    };
+    await placeKeySet(site, plans[0] as Rotation, envelopes[0] ?? '', { ...alice.deps, files: interrupted });
+    await expect(second).rejects.toMatchObject({ code: 'RELEASE_KEY_SET', message: 'key set 2 is published already' });
+    expect(await readFile(join(site, 'keys/2.json'), 'utf8')).toBe(envelopes[0]);
   });
 
   it('says that signers are missing before anybody is asked for a passphrase', async () => {
