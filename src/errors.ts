@@ -113,6 +113,8 @@ export const CODES = {
   /** What the node needs mounted is not. */
   HOST_MOUNT: { exit: EXIT.tryLater, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d58' },
   HOST_TOOL: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d56' },
+  /** The files of a staged version are not what was staged. */
+  HOST_DAMAGED: { exit: EXIT.refused, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d59' },
   HOST_PROBE_ROOM: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d57' },
   // POLICY_: asked for, and refused by a rule.
   POLICY_NO_TARGET: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d60' },

@@ -21,6 +21,8 @@ export type RequestKind =
   | { readonly kind: 'upgrade'; readonly to?: Version; readonly force: readonly Force[] }
   | { readonly kind: 'rollback'; readonly to?: Version; readonly force?: readonly Force[] }
   | { readonly kind: 'drill' }
+  /** A clean copy of a version, fetched and staged; nothing is activated. */
+  | { readonly kind: 'restage'; readonly version: Version }
   /** `keep` overrules `keep_versions`. */
   | { readonly kind: 'prune'; readonly keep?: number }
   /** The node's data: a backup of it, and one put back; the node is down meanwhile. */
@@ -28,7 +30,7 @@ export type RequestKind =
   | { readonly kind: 'restore'; readonly backup: string; readonly to?: Version };
 
 /** Which refusals the operator overrules by name. */
-export type Force = 'quarantine' | 'rollout' | 'downgrade' | 'unhealthy' | 'epoch';
+export type Force = 'quarantine' | 'rollout' | 'downgrade' | 'unhealthy' | 'epoch' | 'damaged';
 
 /** fetch.json: the transaction tells the fetch room what to bring, all into /var/cache/node-updater/NODE. */
 export interface FetchOrder {

@@ -11,6 +11,7 @@ import type { ActivationContext } from './context.ts';
 import { ensureUnits } from './ensure-units.ts';
 import { readLinks } from './links.ts';
 import { checkMayRun } from './mounts.ts';
+import { checkWhole } from './check-whole.ts';
 import { checkRequiredMounts } from './required-mounts.ts';
 import { checkOwnDirectory } from './own-directory.ts';
 import type { Before } from './start.ts';
@@ -57,10 +58,16 @@ export async function preflight(transition: Transition, context: ActivationConte
   const program = `${directory}/${settings.binary}`;
   await checkMayRun(program);
   // What is made to fail for a drill does not say what it is.
-  if (transition.action !== 'drill') await checkVersion(program, transition.to, 'staged', context);
+  if (transition.action !== 'drill') {
+    await checkWhole(transition, context);
+    await checkVersion(program, transition.to, 'staged', context);
+  }
   if (wantsBaseline(facts, transition)) await checkBaseline(facts, transition.action, context);
   await checkData(transition, context);
-  return readiness(facts, transition.action, await listeningSocket(facts, context));
+  const ready = readiness(facts, transition.action, await listeningSocket(facts, context));
+  // That a node is sick or stopped says more than that somebody has edited its version.
+  if (transition.action === 'drill' && ready.kind === 'ready') await checkWhole(transition, context);
+  return ready;
 }
 
 /**

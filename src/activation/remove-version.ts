@@ -4,17 +4,19 @@
  */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { open, readdir } from 'node:fs/promises';
+import { lstat, open, readdir } from 'node:fs/promises';
 import { diskError, errnoOf } from '../errors.ts';
 import type { Files } from '../host/ports.ts';
 import { versionPath, type NodeLayout } from '../layout.ts';
 import type { Version } from '../release.ts';
+import { listingPath } from './listing-file.ts';
 import { recordPath, REMOVED } from './stage.ts';
 
 export async function removeVersion(version: Version, layout: NodeLayout, files: Files): Promise<void> {
   const removed = `${layout.versions}/${REMOVED}${randomBytes(12).toString('hex')}`;
   await files.rename(versionPath(layout, version), removed);
   await files.remove(recordPath(layout, version));
+  await files.remove(listingPath(layout, version));
   await files.removeTree(removed);
 }
 
@@ -40,7 +42,10 @@ async function isRunning(path: string): Promise<boolean> {
     await (await open(path, constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)).close();
     return false;
   } catch (error) {
-    if (errnoOf(error) === 'ETXTBSY') return true;
+    const errno = errnoOf(error);
+    if (errno === 'ETXTBSY') return true;
+    // Somebody has made it his own; what may not be executed is no program.
+    if (errno === 'EACCES' && ((await lstat(path)).mode & 0o111) === 0) return false;
     throw error;
   }
 }

@@ -4,8 +4,9 @@
  *
  * A version is staged if its directory is there and so is its record, `versions/.VERSION.complete`. The record is beside the
  * directory and not in it, so that the release stays as it was signed; it is written first, so a directory under
- * its final name always has one, and a record alone means nothing. Who removes a version renames the directory away
- * first and removes the record after it. Versions never start with a dot, so the names cannot meet.
+ * its final name always has one, and a record alone means nothing. Before it comes the listing of the files
+ * (listing-file.ts), durable like the record. Who removes a version renames the directory away first and removes the two
+ * after it. Versions never start with a dot, so the names cannot meet.
  *
  * Threat: somebody else's files in our places. The staging name is random and made by mkdir(2), which follows nothing;
  * the directory is closed (0700) until it is whole.
@@ -16,9 +17,11 @@ import { chmod, chown, lstat, mkdir, readFile, readdir } from 'node:fs/promises'
 import { diskError, errnoOf, UpdaterError } from '../errors.ts';
 import type { Files } from '../host/ports.ts';
 import { versionPath, type NodeLayout } from '../layout.ts';
+import type { Listed } from '../listing.ts';
 import { parseVersion, type Digest, type Version } from '../release.ts';
 import { checkEntryPoint } from './entry-point.ts';
 import { earlyFlush } from './flush.ts';
+import { listingPath, listingText } from './listing-file.ts';
 import { checkOwnDirectory } from './own-directory.ts';
 
 export interface ReleaseToStage {
@@ -31,8 +34,11 @@ export interface ReleaseToStage {
   readonly binary: string;
 }
 
-/** Fills an empty directory with the release, and tells `wrote` of the bytes as it goes. */
-export type UnpackInto = (directory: string, wrote: (bytes: number) => void) => Promise<void>;
+/**
+ * Fills an empty directory with the release, and tells `wrote` of the bytes as it goes. Resolves to what it holds, in
+ * walkOrder; `unlisted`: what it was can never be verified.
+ */
+export type UnpackInto = (directory: string, wrote: (bytes: number) => void) => Promise<readonly Listed[] | 'unlisted'>;
 
 type Places = Pick<NodeLayout, 'versions'>;
 
@@ -44,11 +50,12 @@ interface CompleteRecord {
   readonly unpackedSize: number;
 }
 
+const DIRECTORY_MODE = 0o755;
 const STAGING = '.staging-';
 /** What a version is renamed to before it is removed. */
 export const REMOVED = '.removed-';
-/** The name of a version's record. */
-const RECORD = /^\.([^.].*)\.complete$/;
+/** The names of a version's record and listing. */
+const BESIDE = /^\.([^.].*)\.(?:complete|files)$/;
 
 /** Is exactly this release staged? Throws DISK_ when that cannot be seen. */
 export async function isStaged(layout: Places, version: Version, digest: Digest): Promise<boolean> {
@@ -83,7 +90,9 @@ export async function stageRelease(
   await removeLeftovers(layout, files);
   const staging = await makeStaging(layout);
   try {
-    await fill(staging, release, unpack, files);
+    const listed = await fill(staging, release, unpack, files);
+    if (listed !== 'unlisted')
+      await files.replace(listingPath(layout, release.version), listingOf(release, listed), 0o644);
     await files.replace(recordPath(layout, release.version), recordText(release), 0o644);
     await files.syncFileSystem(staging);
     await files.rename(staging, versionPath(layout, release.version));
@@ -93,10 +102,16 @@ export async function stageRelease(
   }
 }
 
-async function fill(staging: string, release: ReleaseToStage, unpack: UnpackInto, files: Files): Promise<void> {
+async function fill(
+  staging: string,
+  release: ReleaseToStage,
+  unpack: UnpackInto,
+  files: Files,
+): ReturnType<UnpackInto> {
   const flush = earlyFlush(staging, files);
+  let listed: Awaited<ReturnType<UnpackInto>>;
   try {
-    await unpack(staging, flush.wrote);
+    listed = await unpack(staging, flush.wrote);
   } catch (error) {
     await flush.end();
     throw error;
@@ -104,7 +119,15 @@ async function fill(staging: string, release: ReleaseToStage, unpack: UnpackInto
   const lost = await flush.end();
   if (lost !== undefined) throw lost;
   await checkEntryPoint(staging, release.binary);
-  await onDisk('open up', staging, () => chmod(staging, 0o755));
+  await onDisk('open up', staging, () => chmod(staging, DIRECTORY_MODE));
+  return listed;
+}
+
+/** Everything is our own (unpack.ts), as the directory itself is. */
+function listingOf({ version, digest }: ReleaseToStage, listed: readonly Listed[]): Iterable<string> {
+  const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0];
+  const top: Listed = { kind: 'directory', path: '', mode: DIRECTORY_MODE };
+  return listingText({ schema: 1, version, sha256: digest, uid, gid }, [top, ...listed]);
 }
 
 /** Removes what a death left half-staged or half-removed; only one transaction of a node runs at a time. */
@@ -113,8 +136,8 @@ export async function removeLeftovers(layout: Places, files: Files): Promise<voi
   for (const name of names) {
     const path = `${layout.versions}/${name}`;
     if (name.startsWith(STAGING) || name.startsWith(REMOVED)) await files.removeTree(path);
-    const recorded = RECORD.exec(name)?.[1];
-    if (recorded !== undefined && !names.includes(recorded)) await files.remove(path);
+    const version = BESIDE.exec(name)?.[1];
+    if (version !== undefined && !names.includes(version)) await files.remove(path);
   }
 }
 

@@ -9,6 +9,7 @@ import { keysCommand } from './keys-args.ts';
 import { formatOf } from './quick.ts';
 
 const FORCES = ['quarantine', 'rollout', 'downgrade', 'unhealthy', 'epoch'] as const;
+const ROLLBACK_FORCES = ['epoch', 'damaged'] as const;
 const COMMANDS = [
   'status',
   'check',
@@ -29,6 +30,7 @@ const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   check: ['exit-code'],
   upgrade: ['to', 'force', 'dry-run', 'wait', 'no-wait'],
   rollback: ['to', 'force', 'restore-data', 'dry-run', 'wait', 'no-wait'],
+  versions: ['verify', 'restage', 'dry-run', 'wait', 'no-wait'],
   prune: ['keep', 'dry-run', 'wait', 'no-wait'],
   drill: ['yes', 'dry-run', 'wait', 'no-wait'],
   history: ['limit'],
@@ -92,9 +94,19 @@ function looking(parser: Argv, take: Take): Argv {
         take({ name: 'history', ...node(args), limit: limit(args.limit) });
       },
     )
-    .command('versions [node]', 'What is staged on this host', withNode, (args) => {
-      take({ name: 'versions', ...node(args) });
+    .command('versions [node]', 'What is staged on this host', verifying, (args) => {
+      const { restage } = args;
+      if (restage === undefined)
+        take({ name: 'versions', ...node(args), view: args.verify === true ? 'verify' : 'list' });
+      else take({ name: 'restage', ...node(args), version: versionOf('--restage', restage), mode: modeOf(args) });
     });
+}
+
+function verifying(args: Argv) {
+  return asking(args)
+    .option('verify', { type: 'boolean', describe: 'Read every file: is it what was staged?' })
+    .option('restage', { type: 'string', requiresArg: true, describe: 'Bring a clean copy of this version' })
+    .conflicts('verify', 'restage');
 }
 
 function changing(parser: Argv, take: Take): Argv {
@@ -118,7 +130,7 @@ function changing(parser: Argv, take: Take): Argv {
       },
     )
     .command('rollback [node]', 'Go back to the version before', rollingBack, (args) => {
-      const force = FORCES.filter((one) => args.force?.includes(one));
+      const force = ROLLBACK_FORCES.filter((one) => args.force?.includes(one));
       const data = args.restoreData ? { data: 'restore' as const } : {};
       take({ name: 'rollback', ...node(args), ...target(args.to), ...data, force, mode: modeOf(args) });
     })
@@ -151,7 +163,7 @@ function acting(args: Argv) {
 
 function rollingBack(args: Argv) {
   return acting(args)
-    .option('force', { type: 'array', string: true, choices: ['epoch'], describe: 'Overrule' })
+    .option('force', { type: 'array', string: true, choices: ROLLBACK_FORCES, describe: 'Overrule' })
     .option('restore-data', { type: 'boolean', default: false, describe: 'Put its backup of the data back too' });
 }
 
@@ -166,10 +178,13 @@ function node(args: Readonly<Record<string, unknown>>): { node?: string } {
 }
 
 function target(to: unknown): { to?: Version } {
-  if (to === undefined) return {};
-  const version = typeof to === 'string' ? parseVersion(to) : undefined;
-  if (version !== undefined) return { to: version };
-  throw new UpdaterError('USAGE_INVALID', `--to ${JSON.stringify(to)} is no version`, {
+  return to === undefined ? {} : { to: versionOf('--to', to) };
+}
+
+function versionOf(option: string, value: unknown): Version {
+  const version = typeof value === 'string' ? parseVersion(value) : undefined;
+  if (version !== undefined) return version;
+  throw new UpdaterError('USAGE_INVALID', `${option} ${JSON.stringify(value)} is no version`, {
     remedy: 'See what is there: node-updater versions, and what is offered: node-updater why',
   });
 }

@@ -7,7 +7,8 @@ import type { Format } from './report-error.ts';
 export type Command =
   | { readonly name: 'status'; readonly node?: string }
   | { readonly name: 'why'; readonly node?: string }
-  | { readonly name: 'versions'; readonly node?: string }
+  | { readonly name: 'versions'; readonly node?: string; readonly view: 'list' | 'verify' }
+  | { readonly name: 'restage'; readonly node?: string; readonly version: Version; readonly mode: Mode }
   | { readonly name: 'history'; readonly node?: string; readonly limit: number }
   | { readonly name: 'check'; readonly node?: string; readonly offered: 'exit-100' | 'exit-0' }
   | {

@@ -11,6 +11,8 @@ export async function dispatch({ command, format }: Invocation, host: Host): Pro
       return (await import('./why.ts')).why(command, format, host);
     case 'versions':
       return (await import('./versions.ts')).versions(command, format, host);
+    case 'restage':
+      return (await import('./restage.ts')).restage(command, format, host);
     case 'history':
       return (await import('./history.ts')).history(command, format, host);
     case 'check':

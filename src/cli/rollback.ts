@@ -1,6 +1,9 @@
 /** `node-updater rollback`: back to the version that was committed before, or to one that is named. */
 import { EXIT, UpdaterError } from '../errors.ts';
+import { cleanCopyOrForce, damagedVersion } from '../activation/check-whole.ts';
 import { listStaged } from '../activation/stage.ts';
+import { verifyVersion } from '../activation/verify-version.ts';
+import type { NodeLayout } from '../layout.ts';
 import { committedBefore, dataOf, dataTooNew } from '../machine/plan.ts';
 import { findOpen } from '../machine/recover.ts';
 import { crossing } from '../policy/epoch.ts';
@@ -31,11 +34,20 @@ async function dryRun(command: CommandOf<'rollback'>, format: Format, host: Host
   const [problem] = facts.problems;
   if (problem !== undefined) throw problem;
   const plan = planDryRollback(facts, await listStaged(host.layout.node(node)), command);
-  const refusal = plan.ends === 'open' ? undefined : stoppedNode(node, await askUnits([node], host.run));
-  if (refusal !== undefined) throw refusal;
+  if (plan.ends === 'none') {
+    const refusal = stoppedNode(node, await askUnits([node], host.run));
+    if (refusal !== undefined) throw refusal;
+    if (!command.force.includes('damaged')) await refuseDamaged(plan.to, host.layout.node(node), node);
+  }
   if (format === 'json') host.output.json(plan);
   else host.output.print([`${node} would go back ${plan.from} → ${plan.to}. Nothing was changed.`, `  ${plan.how}.`]);
   return EXIT.done;
+}
+
+/** As the preflight does. */
+async function refuseDamaged(version: Version, layout: NodeLayout, node: NodeName): Promise<void> {
+  const verdict = await verifyVersion(version, layout, () => undefined);
+  if (verdict.state === 'damaged') throw damagedVersion(version, verdict, cleanCopyOrForce(version, node));
 }
 
 /**

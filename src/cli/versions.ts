@@ -1,6 +1,8 @@
-/** `node-updater versions`: what is staged here, and what could be gone back to. */
+/** `node-updater versions`: what is staged here, and what could be gone back to; `--verify`: whether it is what was staged. */
 import { listStaged } from '../activation/stage.ts';
+import { verifyVersion, type Verdict } from '../activation/verify-version.ts';
 import { EXIT } from '../errors.ts';
+import type { NodeLayout } from '../layout.ts';
 import { committedBefore } from '../machine/plan.ts';
 import { quarantined } from '../machine/recover.ts';
 import type { QuarantineReason } from '../policy/decide.ts';
@@ -9,9 +11,8 @@ import { compareVersions } from '../version.ts';
 import type { CommandOf, Ended } from './command.ts';
 import { oneNode, readFacts, type NodeFacts } from './facts.ts';
 import type { Host } from './host.ts';
-import type { Line } from './output.ts';
 import { describeError, type Format } from './report-error.ts';
-import { table } from './table.ts';
+import { versionsLines } from './versions-text.ts';
 
 export interface VersionsReport {
   readonly schema: 1;
@@ -29,19 +30,41 @@ export interface VersionReport {
   readonly before: boolean;
   readonly withdrawn: boolean;
   readonly quarantine?: QuarantineReason;
+  /** With `--verify`, of what is staged. */
+  readonly files?: Verdict;
 }
+
+type Verdicts = ReadonlyMap<Version, Verdict>;
 
 export async function versions(command: CommandOf<'versions'>, format: Format, host: Host): Promise<Ended> {
   const node = oneNode(command.node, host);
   const facts = await readFacts(node, host);
   for (const problem of facts.problems) host.output.complain(describeError(problem));
-  const report = reportVersions(facts, await listStaged(host.layout.node(node)));
+  const layout = host.layout.node(node);
+  const staged = await listStaged(layout);
+  const verdicts = command.view === 'verify' ? await verifyAll(staged, layout, host) : new Map<Version, Verdict>();
+  const report = reportVersions(facts, staged, verdicts);
   if (format === 'json') host.output.json(report);
   else host.output.print(versionsLines(report));
-  return EXIT.done;
+  const damaged = [...verdicts.values()].some(({ state }) => state === 'damaged');
+  return damaged ? EXIT.refused : EXIT.done;
 }
 
-export function reportVersions(facts: NodeFacts, staged: readonly Version[]): VersionsReport {
+/** One after the other: they share a disk. */
+async function verifyAll(staged: readonly Version[], layout: NodeLayout, { output }: Host): Promise<Verdicts> {
+  const verdicts = new Map<Version, Verdict>();
+  for (const version of staged) {
+    output.progress([`Reading ${version}`]);
+    verdicts.set(version, await verifyVersion(version, layout, () => undefined));
+  }
+  return verdicts;
+}
+
+export function reportVersions(
+  facts: NodeFacts,
+  staged: readonly Version[],
+  verdicts: Verdicts = new Map(),
+): VersionsReport {
   const { links, ledger, check, node } = facts;
   const bad = quarantined(ledger.records);
   const { current, fallback } = links;
@@ -53,6 +76,7 @@ export function reportVersions(facts: NodeFacts, staged: readonly Version[]): Ve
     node,
     versions: all.map((version) => {
       const entry = bad.get(version);
+      const files = verdicts.get(version);
       return {
         version,
         staged: staged.includes(version),
@@ -61,33 +85,8 @@ export function reportVersions(facts: NodeFacts, staged: readonly Version[]): Ve
         before: version === before,
         withdrawn: check?.withdrawn?.includes(version) === true,
         ...(entry === undefined ? {} : { quarantine: { cause: entry.cause, message: entry.message } }),
+        ...(files === undefined ? {} : { files }),
       };
     }),
   };
-}
-
-export function versionsLines({ node, versions: all }: VersionsReport): Line[] {
-  if (all.length === 0) return [`No version of ${node} is staged.`, '', `Next: sudo node-updater upgrade ${node}`];
-  const rows = all.map((one) => [one.version, notes(one).join(', ')]);
-  const back = all.some(({ before, staged, withdrawn }) => before && staged && !withdrawn);
-  return [
-    ...table([['VERSION', 'NOTES'], ...rows]),
-    ...(back ? ['', `To go back: sudo node-updater rollback ${node}`] : []),
-  ];
-}
-
-/** Only a failed health gate is the version's own failure. */
-function quarantineNote({ cause, message }: QuarantineReason): string {
-  return `in quarantine${cause === 'gate' ? ', it failed here' : ''}: ${message}`;
-}
-
-function notes(one: VersionReport): string[] {
-  return [
-    ...(one.current ? ['current'] : []),
-    ...(one.fallback ? ['fallback'] : []),
-    ...(one.before ? ['committed before'] : []),
-    ...(one.staged ? [] : ['not staged']),
-    ...(one.withdrawn ? ['withdrawn by its publisher'] : []),
-    ...(one.quarantine === undefined ? [] : [quarantineNote(one.quarantine)]),
-  ];
 }

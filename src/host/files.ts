@@ -11,7 +11,7 @@ import { chmod, lstat, mkdir, open, readdir, rename, rm, stat, symlink, unlink }
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { diskError, errnoOf } from '../errors.ts';
-import type { Files, Run } from './ports.ts';
+import type { Content, Files, Run } from './ports.ts';
 
 const SYNC_TIMEOUT = 10 * 60 * 1000;
 const PARENT_MODE = 0o755;
@@ -37,7 +37,7 @@ export function durableFiles(run: Run): Files {
   };
 }
 
-async function replace(path: string, bytes: string | Uint8Array, mode: number): Promise<void> {
+async function replace(path: string, bytes: Content, mode: number): Promise<void> {
   const temporary = temporaryBeside(path);
   await reporting('replace', path, async () => {
     await removingOnFailure(temporary, async () => {
@@ -57,7 +57,7 @@ async function mark(path: string, text: string): Promise<void> {
   });
 }
 
-async function writeNew(path: string, bytes: string | Uint8Array, mode: number): Promise<void> {
+async function writeNew(path: string, bytes: Content, mode: number): Promise<void> {
   await using file = await open(path, 'wx', mode);
   await file.chmod(mode); // open(2) takes the umask off
   await file.writeFile(bytes);

@@ -3,10 +3,13 @@
  * A port hides a library or a durability rule, never a plain function of node:fs.
  */
 
+/** Of a file; in pieces where all of it at once would be too much. */
+export type Content = string | Uint8Array | Iterable<string>;
+
 /** Durable changes to the disk: each call has reached the disk when it returns. Errors are UpdaterError DISK_*. */
 export interface Files {
   /** Writes a sibling temporary file, fsyncs it, renames it over `path`, fsyncs the directory. */
-  replace(path: string, bytes: string | Uint8Array, mode: number): Promise<void>;
+  replace(path: string, bytes: Content, mode: number): Promise<void>;
   /** Writes a small file (0644) in place, without a temporary one and not flushed: for the marks on /run. */
   mark(path: string, text: string): Promise<void>;
   /** Appends to a file (made with `mode` if missing) and fsyncs it, and the directory when it was made. */

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { failingCopy } from '../activation/failing-copy.ts';
 import { readLinks } from '../activation/links.ts';
 import { removeVersion } from '../activation/remove-version.ts';
-import { isStaged, stageRelease } from '../activation/stage.ts';
+import { isStaged, stageRelease, type UnpackInto } from '../activation/stage.ts';
 import { UpdaterError } from '../errors.ts';
 import { versionPath } from '../layout.ts';
 import { parseDigest, parseVersion, type Version } from '../release.ts';
@@ -42,7 +42,10 @@ export async function stageDrill({ from, to }: Transaction, context: MachineCont
   if (await isStaged(layout, to, NO_DIGEST)) await removeVersion(to, layout, files);
   const source = versionPath(layout, from);
   const facts = await bus.facts(unit);
-  const copy = (directory: string) => failingCopy({ source, directory, current: layout.current, facts }, run);
+  const copy: UnpackInto = async (directory) => {
+    await failingCopy({ source, directory, current: layout.current, facts }, run);
+    return 'unlisted';
+  };
   const release = { version: to, digest: NO_DIGEST, entries: 0, unpackedSize: 0, binary: settings.binary };
   await heartbeat.during(stageRelease(release, copy, layout, files));
   return { event: 'ok', facts: { copied: from } };

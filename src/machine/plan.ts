@@ -95,7 +95,8 @@ export async function planRollback(
   if (known?.withdrawn?.includes(target) === true) throw noTarget(`${target} was withdrawn by its publisher`, context);
   const backward = crossing(dataOf(current, ledger), dataOf(target, ledger)) !== undefined && !force.includes('epoch');
   if (backward) throw dataTooNew(current, target, context);
-  return { id: randomUUID(), action: 'rollback', from: current, to: target, request };
+  const forced = force.length > 0 ? { forced: force } : {};
+  return { id: randomUUID(), action: 'rollback', from: current, to: target, ...forced, request };
 }
 
 /** What the release of a version said of its data when it was taken here. */

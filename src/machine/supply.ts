@@ -1,7 +1,10 @@
 /** The steps that bring a release onto this host without touching the node: fetch → verify → stage. */
 import { open, unlink, type FileHandle } from 'node:fs/promises';
+import { damagedVersion } from '../activation/check-whole.ts';
+import { makeWay } from '../activation/make-way.ts';
 import { checkSpace, type Need } from '../activation/space.ts';
 import { isStaged, stageRelease, type UnpackInto } from '../activation/stage.ts';
+import { verifyVersion } from '../activation/verify-version.ts';
 import { digestOf } from '../artifact/digest.ts';
 import { readSpool, takeCopy } from '../artifact/spool.ts';
 import { unpack } from '../artifact/unpack.ts';
@@ -23,10 +26,22 @@ const KEPT = ['manifest.json'];
 
 const ALREADY: Answer = { event: 'ok', facts: { staged: 'already' } };
 
-/** Has the fetch room bring the archive and its signature. What is staged already is not fetched again. */
+/**
+ * Has the fetch room bring the archive and its signature. What is staged already is not fetched again, unless its files are not
+ * what was staged: then it makes way.
+ */
 export async function fetchArtifact(transaction: Transaction, context: MachineContext): Promise<Answer> {
+  const { version, digest } = wanted(transaction);
+  if (await isStaged(context.layout, version, digest)) {
+    if (await holds(version, context)) return ALREADY;
+    await makeWay(version, context);
+  }
+  return bringArtifact(transaction, context);
+}
+
+/** Whatever is staged already. */
+export async function bringArtifact(transaction: Transaction, context: MachineContext): Promise<Answer> {
   const { version, artifact, digest } = wanted(transaction);
-  if (await isStaged(context.layout, version, digest)) return ALREADY;
   await checkSpace(spaceFor(version, artifact, context));
   const bases = context.settings.source.urls;
   const signed = { size: artifact.size, sha256: digest };
@@ -39,6 +54,14 @@ export async function fetchArtifact(transaction: Transaction, context: MachineCo
   return { event: 'ok', facts: { bytes: artifact.size } };
 }
 
+async function holds(version: Version, { layout, heartbeat, log }: MachineContext): Promise<boolean> {
+  const verdict = await verifyVersion(version, layout, () => {
+    heartbeat.beat();
+  });
+  if (verdict.state === 'damaged') log.warn(`${damagedVersion(version, verdict, '').message}. It is staged anew`);
+  return verdict.state !== 'damaged';
+}
+
 /** From each mirror its own: one that has another signature must not keep that of the others from being looked at. */
 function signatureFiles(version: Version, artifact: Artifact, { settings }: MachineContext): FetchFile[] {
   return absolute([artifact.signature], settings.source.urls).map((url, index) => {
@@ -47,8 +70,10 @@ function signatureFiles(version: Version, artifact: Artifact, { settings }: Mach
   });
 }
 
-/** The directory that is staged in, the one for what has no name yet, and the record with its temporary file. */
-const STAGING_ENTRIES = 4;
+/** The directory that is staged in, the one for what has no name yet, the listing, and the record with its temporary file. */
+const STAGING_ENTRIES = 5;
+/** Of the listing, for each entry: as long as a path mostly is. */
+const LISTING_LINE = 128;
 
 /** The archive is there twice for a while: as the fetch room left it, and as the copy that is believed. */
 function spaceFor(version: Version, { size, unpackedSize, entries }: Artifact, { layout }: MachineContext): Need[] {
@@ -56,14 +81,23 @@ function spaceFor(version: Version, { size, unpackedSize, entries }: Artifact, {
   return [
     { what: 'the download', path: layout.cache, ...file },
     { what: 'a copy of it', path: layout.incoming, ...file },
-    { what: version, path: layout.versions, bytes: unpackedSize, entries: entries + STAGING_ENTRIES },
+    {
+      what: version,
+      path: layout.versions,
+      bytes: unpackedSize + entries * LISTING_LINE,
+      entries: entries + STAGING_ENTRIES,
+    },
   ];
 }
 
-/** Copies the archive out of the fetch room's reach, once, and believes only that copy: size, digest, signature. */
 export async function verifyArtifact(transaction: Transaction, context: MachineContext): Promise<Answer> {
   const { version, digest } = wanted(transaction);
   if (await isStaged(context.layout, version, digest)) return ALREADY;
+  return verifyBrought(transaction, context);
+}
+
+/** Copies the archive out of the fetch room's reach, once, and believes only that copy: size, digest, signature. */
+export async function verifyBrought(transaction: Transaction, context: MachineContext): Promise<Answer> {
   const copy = copyPath(context);
   await context.files.remove(copy);
   try {
@@ -135,11 +169,12 @@ export async function stageArtifact(transaction: Transaction, context: MachineCo
   try {
     const release = { version, digest, entries, unpackedSize, binary: context.settings.binary };
     const unpackInto: UnpackInto = async (directory, wrote) => {
-      await unpack(copy, { entries, unpackedSize }, directory, (bytes) => {
+      const listed = await unpack(copy, { entries, unpackedSize }, directory, (bytes) => {
         heartbeat.beat();
         wrote(bytes);
       });
       await drop(copy);
+      return listed;
     };
     await heartbeat.during(stageRelease(release, unpackInto, layout, files));
   } finally {

@@ -18,6 +18,7 @@ import { blame, blaming } from './own-unit.ts';
 import { blocking, planRollback, planUpgrade } from './plan.ts';
 import { findOpen, type OpenTransaction } from './recover.ts';
 import { describePruned, prune } from './prune.ts';
+import { restage } from './restage.ts';
 import { drive, failureOf } from './run.ts';
 import { isOutcome, type Failure, type Transaction, type Working } from './state.ts';
 import { makeSteps } from './steps.ts';
@@ -50,6 +51,8 @@ async function serve(request: Request, ledger: Ledger, context: MachineContext):
       return runTransaction(await planDrill(request.id, context), ledger, context);
     case 'prune':
       return answer(request, EXIT.done, describePruned(await prune(request.keep, ledger, context)), ledger);
+    case 'restage':
+      return answer(request, EXIT.done, await restage(request.version, ledger, context), ledger);
     case 'rollback':
       return runTransaction(await planRollback(request, ledger, context), ledger, context);
     case 'check':
@@ -64,7 +67,7 @@ async function serve(request: Request, ledger: Ledger, context: MachineContext):
 }
 
 async function lookAndUpgrade(
-  request: Exclude<Request, { kind: 'rollback' | 'prune' | 'drill' | 'backup' | 'restore' }>,
+  request: Exclude<Request, { kind: 'rollback' | 'prune' | 'restage' | 'drill' | 'backup' | 'restore' }>,
   ledger: Ledger,
   context: MachineContext,
 ): Promise<ExitCode> {

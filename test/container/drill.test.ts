@@ -32,7 +32,7 @@ describe('a drill', () => {
     expect(stdout).toMatch(/found out after +\d+\.\d\d s\n.*1\.0\.0 put back after another \d+\.\d\d s\n/);
     expect(await lab.facts()).toEqual(committed('1.0.0'));
     expect(await processOfNode()).not.toBe(before);
-    expect(await lab.host.sh('ls -A /opt/demo/versions | xargs')).toBe('.1.0.0.complete 1.0.0');
+    expect(await lab.host.sh('ls -A /opt/demo/versions | xargs')).toBe('.1.0.0.complete .1.0.0.files 1.0.0');
     expect(await lab.lastEnd()).toMatchObject({ outcome: 'rolled-back', failure: { code: 'GATE_EXITED' } });
     expect(await lab.lastEnd()).not.toHaveProperty('quarantine');
     const after = (await lab.updater('status')).stdout;
@@ -69,7 +69,7 @@ describe('a drill', () => {
     expect(stopped.status).toBe(1);
     expect(stopped.stderr).toContain('→ Start the node, then type: sudo node-updater drill demo --yes');
     expect(await lab.facts()).toMatchObject({ current: '1.0.0', active: 'inactive', leftovers: '' });
-    expect(await lab.host.sh('ls -A /opt/demo/versions | xargs')).toBe('.1.0.0.complete 1.0.0');
+    expect(await lab.host.sh('ls -A /opt/demo/versions | xargs')).toBe('.1.0.0.complete .1.0.0.files 1.0.0');
   });
 
   it('whose updater is killed leaves the committed version running, and the copy is gone', async () => {
@@ -79,6 +79,6 @@ describe('a drill', () => {
     await lab.host.sh('systemctl kill --signal=KILL node-updater@demo.service');
     expect(await lab.waitForEnd(2)).toBe('rolled-back');
     expect(await lab.facts()).toEqual(committed('1.0.0'));
-    expect(await lab.host.sh('ls -A /opt/demo/versions | xargs')).toBe('.1.0.0.complete 1.0.0');
+    expect(await lab.host.sh('ls -A /opt/demo/versions | xargs')).toBe('.1.0.0.complete .1.0.0.files 1.0.0');
   });
 });

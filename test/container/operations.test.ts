@@ -150,7 +150,7 @@ describe('old versions', () => {
       await lab.publish(version);
       expect((await lab.updater('upgrade')).status).toBe(0);
     }
-    const staged = () => lab.host.sh('ls -A /opt/demo/versions | grep -v complete | xargs');
+    const staged = () => lab.host.sh('ls -A /opt/demo/versions | grep -v -e complete -e files | xargs');
     expect(await staged()).toBe('2.0.0 3.0.0 4.0.0');
     await lab.host.sh('mkdir -p /opt/demo/versions/.removed-1/bin /opt/demo/versions/.staging-1');
     const dry = await lab.updater('prune', '--keep', '2', '--dry-run');

@@ -196,6 +196,17 @@ const PLANTS: readonly Plant[] = [
     ...file(`${OPT}/versions/.9.9.9.complete`),
     seen: /^I8 left over: .*\.9\.9\.9\.complete/,
   },
+  {
+    what: 'a listing without its version',
+    ...file(`${OPT}/versions/.9.9.9.files`),
+    seen: /^I8 left over: .*\.9\.9\.9\.files/,
+  },
+  {
+    what: 'a version without its listing',
+    plant: `mv ${OPT}/versions/.2.0.0.files /root/kept`,
+    away: `mv /root/kept ${OPT}/versions/.2.0.0.files`,
+    seen: /^I8 left over: .*2\.0\.0 without its listing/,
+  },
   { what: 'a copy of an archive', ...file(`${STATE}/incoming/archive`), seen: /^I8 left over: .*incoming\/archive/ },
   {
     what: 'a temporary file of the state',

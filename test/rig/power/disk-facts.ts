@@ -5,6 +5,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readLinks, type Links } from '../../../src/activation/links.ts';
 import { listStaged } from '../../../src/activation/stage.ts';
+import { verifyVersion, type Verdict } from '../../../src/activation/verify-version.ts';
 import { layoutAt, type NodeLayout } from '../../../src/layout.ts';
 import { readLedger, type LedgerText } from '../../../src/machine/ledger.ts';
 import { parseVersion } from '../../../src/release.ts';
@@ -22,6 +23,8 @@ export interface DiskFacts {
   readonly versions: ReadonlyMap<string, string>;
   /** Of them, those whose record says that they are staged. */
   readonly staged: ReadonlySet<string>;
+  /** Of them, what their listings say. */
+  readonly verdicts: ReadonlyMap<string, Verdict>;
   readonly ledger: Read<LedgerText>;
   /** The highest serial seen; 0 before the first contact. */
   readonly serial: Read<number>;
@@ -32,10 +35,14 @@ export interface DiskFacts {
 /** `root` stands for `/`. */
 export async function readDisk(root: string): Promise<DiskFacts> {
   const layout = layoutAt(root).node(NODE);
+  const staged = await listStaged(layout);
+  const verdicts = new Map<string, Verdict>();
+  for (const version of staged) verdicts.set(version, await verifyVersion(version, layout, () => undefined));
   return {
     links: await attempt(() => readLinks(layout)),
     versions: await versionsOf(layout),
-    staged: new Set(await listStaged(layout)),
+    staged: new Set(staged),
+    verdicts,
     ledger: await attempt(() => readLedger(layout.ledger)),
     serial: await attempt(async () => (await loadTrustState(layout.trustState))?.serial ?? 0),
     dropIn: await textOr(layout.unitDropIn, ''),

@@ -2,6 +2,7 @@
  * What must hold on the disk of a host whose power was cut, at once, before anything of ours has run (DESIGN.md section 2,
  * promises 2 and 3; I1, I3, I4 and I5 of the invariants). Pure: facts in, violations out, each a sentence.
  */
+import type { Verdict } from '../../../src/activation/verify-version.ts';
 import type { Links } from '../../../src/activation/links.ts';
 import type { LedgerRecord } from '../../../src/machine/record.ts';
 import { findOpen, judge, type OpenTransaction } from '../../../src/machine/recover.ts';
@@ -53,12 +54,25 @@ export function violationsOf({ disk, booted }: Seen, expected: Expected): string
   ];
 }
 
-/** Nothing has a version's name but the whole version, with its record. */
-function versionViolations({ versions, staged }: DiskFacts, { references }: Expected): string[] {
+/** Nothing has a version's name but the whole version, with its record, and with a listing by which it holds. */
+function versionViolations({ versions, staged, verdicts }: DiskFacts, { references }: Expected): string[] {
   return [...versions].flatMap(([name, digest]) => [
     ...(references.get(name) === digest || name.endsWith(DRILL) ? [] : [`versions/${name} is not what was published`]),
     ...(staged.has(name) ? [] : [`versions/${name} has no record`]),
+    ...(name.endsWith(DRILL) ? [] : listingViolations(name, verdicts.get(name))),
   ]);
+}
+
+function listingViolations(name: string, verdict: Verdict | undefined): string[] {
+  switch (verdict?.state) {
+    case undefined:
+    case 'holds':
+      return [];
+    case 'damaged':
+      return [`versions/${name} is not what its listing says: ${JSON.stringify(verdict.differences)}`];
+    case 'unverifiable':
+      return [`versions/${name} cannot be verified: ${verdict.why}`];
+  }
 }
 
 function linkViolations({ current, fallback }: Links, { versions, dropIn }: DiskFacts, expected: Expected): string[] {

@@ -77,11 +77,14 @@ const script = [
     `cd /
     ls -A /run/node-updater/demo 2>/dev/null | grep -vxE 'probe.json|probe-report.jsonl|fetch.json' | sed 's,^,/run/node-updater/demo/,'
     ls -d /run/systemd/system/demo.service.d/zzz-node-updater.conf 2>/dev/null
-    find /opt/demo /var/lib/node-updater/demo -name '.*' ! -name '.*.complete' 2>/dev/null
+    find /opt/demo /var/lib/node-updater/demo -name '.*' ! -name '.*.complete' ! -name '.*.files' 2>/dev/null
     find /var/lib/node-updater/demo/incoming -mindepth 1 2>/dev/null
-    for record in /opt/demo/versions/.*.complete; do
-      version=\${record##*/.}; version=\${version%.complete}
+    for record in /opt/demo/versions/.*.complete /opt/demo/versions/.*.files; do
+      version=\${record##*/.}; version=\${version%.*}
       [ ! -e "$record" ] || [ -d "/opt/demo/versions/$version" ] || echo "$record"
+    done
+    for version in /opt/demo/versions/[!.]*; do
+      [ ! -d "$version" ] || [ -e "/opt/demo/versions/.\${version##*/}.files" ] || echo "$version without its listing"
     done
     find /etc/systemd/system -name '.*' 2>/dev/null
     [ "$(systemctl show -P NeedDaemonReload demo.service)" != yes ] || echo 'a reload of systemd'

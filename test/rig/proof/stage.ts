@@ -127,7 +127,7 @@ async function reset(
 }
 
 const removeVersion = (version: string) =>
-  `rm -rf /opt/demo/versions/${version} /opt/demo/versions/.${version}.complete`;
+  `rm -rf /opt/demo/versions/${version} /opt/demo/versions/.${version}.complete /opt/demo/versions/.${version}.files`;
 
 /** The ledger and what is known of the manifest stay: they must never go back. */
 const removeAll = `systemctl disable --now --quiet demo.service 2>/dev/null || true

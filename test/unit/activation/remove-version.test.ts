@@ -22,7 +22,7 @@ beforeEach(async () => {
   layout = layoutAt(root).node(node);
   await mkdir(join(layout.versions, '1.0.0', 'bin'), { recursive: true });
   await copyFile('/bin/sleep', join(layout.versions, '1.0.0', 'bin', 'noded'));
-  await writeFile(join(layout.versions, '.1.0.0.complete'), '{}');
+  for (const name of ['.1.0.0.complete', '.1.0.0.files']) await writeFile(join(layout.versions, name), '{}');
 });
 afterEach(async () => {
   await rm(root, { recursive: true });
@@ -54,10 +54,16 @@ describe('a version', () => {
   });
 
   it('is not half there: a record whose directory a death has left out is swept, and that of a version stays [F071]', async () => {
-    for (const name of ['.2.0.0.complete', '.3.0.0-rc.1+b.complete', 'notes', '.keep'])
+    for (const name of ['.2.0.0.complete', '.2.0.0.files', '.3.0.0-rc.1+b.complete', '.4.0.0.files', 'notes', '.keep'])
       await writeFile(join(layout.versions, name), '{}');
     await mkdir(join(layout.versions, '.removed-0123'));
     await removeLeftovers(layout, files);
-    expect((await readdir(layout.versions)).sort()).toEqual(['.1.0.0.complete', '.keep', '1.0.0', 'notes']);
+    expect((await readdir(layout.versions)).sort()).toEqual([
+      '.1.0.0.complete',
+      '.1.0.0.files',
+      '.keep',
+      '1.0.0',
+      'notes',
+    ]);
   });
 });

@@ -1,17 +1,25 @@
-import { lstat, mkdir, mkdtemp, readFile, readdir, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { chmod, chown } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, mkdtemp, readFile, readdir, readlink } from 'node:fs/promises';
+import { rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isStaged, listStaged, stageRelease, type ReleaseToStage } from '../../../src/activation/stage.ts';
+import {
+  isStaged,
+  listStaged,
+  stageRelease,
+  type ReleaseToStage,
+  type UnpackInto,
+} from '../../../src/activation/stage.ts';
 import { unpack } from '../../../src/artifact/unpack.ts';
+import type { Listed } from '../../../src/listing.ts';
 import { UpdaterError } from '../../../src/errors.ts';
 import { durableFiles } from '../../../src/host/files.ts';
 import type { Files } from '../../../src/host/ports.ts';
 import { layoutAt, type NodeLayout } from '../../../src/layout.ts';
+import { listTree } from './list-tree.ts';
 import * as make from '../artifact/archives.ts';
-import { parseDigest, parseNodeName, parseVersion, type Digest, type Version } from '../../../src/release.ts';
+import type { Digest, NodeName, Version } from '../../../src/release.ts';
 
 let root: string;
 let layout: NodeLayout;
@@ -25,7 +33,7 @@ const real = durableFiles(() => {
 const files: Files = {
   ...real,
   replace: async (path, bytes, mode) => {
-    calls.push('record');
+    calls.push(path.endsWith('.files') ? 'listing' : 'record');
     await real.replace(path, bytes, mode);
   },
   rename: async (from, to) => {
@@ -36,38 +44,33 @@ const files: Files = {
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'stage-'));
-  layout = layoutAt(root).node(parseNodeName('demo') ?? raise());
+  layout = layoutAt(root).node('demo' as NodeName);
   calls.length = 0;
 });
-afterEach(async () => {
-  await rm(root, { recursive: true });
-});
+afterEach(() => rm(root, { recursive: true }));
 
-function raise(): never {
-  throw new Error('the test has a bad constant');
-}
-
-const digest = (letter: string): Digest => parseDigest(letter.repeat(64)) ?? raise();
-const version = (text: string): Version => parseVersion(text) ?? raise();
+const digest = (letter: string): Digest => letter.repeat(64) as Digest;
+const version = (text: string): Version => text as Version;
 
 function release(change: Partial<ReleaseToStage> = {}): ReleaseToStage {
   const defaults = { version: version('1.0.0'), digest: digest('a'), entries: 1, unpackedSize: 10, binary: 'bin/node' };
   return { ...defaults, ...change };
 }
 
-async function fill(directory: string): Promise<void> {
+async function fill(directory: string): Promise<Listed[]> {
   calls.push('unpack');
   await mkdir(join(directory, 'bin'));
   await writeFile(join(directory, 'bin/node'), '#!/bin/sh\n', { mode: 0o755 });
+  return listTree(directory);
 }
 
 const names = async (): Promise<string[]> => (await readdir(layout.versions)).sort();
 
 describe('stageRelease', () => {
-  it('gives a release its name only when it is whole and flushed, and records it beside the tree', async () => {
+  it('gives a release its name only when it is whole and flushed, and records and lists it beside the tree', async () => {
     await stageRelease(release(), fill, layout, files);
-    expect(calls).toEqual(['unpack', 'record', 'sync -f', 'rename']);
-    expect(await names()).toEqual(['.1.0.0.complete', '1.0.0']);
+    expect(calls).toEqual(['unpack', 'listing', 'record', 'sync -f', 'rename']);
+    expect(await names()).toEqual(['.1.0.0.complete', '.1.0.0.files', '1.0.0']);
     expect(await readdir(join(layout.versions, '1.0.0'))).toEqual(['bin']);
     expect(JSON.parse(await readFile(join(layout.versions, '.1.0.0.complete'), 'utf8'))).toEqual({
       schema: 1,
@@ -85,7 +88,7 @@ describe('stageRelease', () => {
     } finally {
       process.umask(umask);
     }
-    for (const name of ['', '1.0.0', '.1.0.0.complete']) {
+    for (const name of ['', '1.0.0', '.1.0.0.complete', '.1.0.0.files']) {
       expect((await stat(join(layout.versions, name))).mode & 0o022).toBe(0);
     }
     expect((await stat(join(layout.versions, '1.0.0'))).mode & 0o7777).toBe(0o755);
@@ -93,9 +96,9 @@ describe('stageRelease', () => {
 
   it('unpacks where nobody else can look or plant anything', async () => {
     let mode = 0;
-    const watched = async (directory: string): Promise<void> => {
+    const watched: UnpackInto = async (directory) => {
       mode = (await stat(directory)).mode & 0o7777;
-      await fill(directory);
+      return fill(directory);
     };
     await stageRelease(release(), watched, layout, files);
     expect(mode).toBe(0o700);
@@ -139,14 +142,14 @@ describe('stageRelease', () => {
     await mkdir(join(layout.versions, '.staging-0123/bin'), { recursive: true });
     await symlink(precious, join(layout.versions, '.staging-link'));
     await stageRelease(release(), fill, layout, files);
-    expect(await names()).toEqual(['.1.0.0.complete', '1.0.0']);
+    expect(await names()).toEqual(['.1.0.0.complete', '.1.0.0.files', '1.0.0']);
     expect(await readdir(precious)).toEqual(['kept']);
   });
 
   it('never takes a staging name twice, so that none can be made ready beforehand [F055]', async () => {
     const seen = new Set<string>();
     for (const text of ['1', '2', '3']) {
-      const watched = (directory: string): Promise<void> => (seen.add(directory), fill(directory));
+      const watched: UnpackInto = (directory) => (seen.add(directory), fill(directory));
       await stageRelease(release({ version: version(text) }), watched, layout, files);
     }
     expect(seen.size).toBe(3);
@@ -171,7 +174,7 @@ describe('stageRelease', () => {
       syncFileSystem: () => Promise.reject(new UpdaterError('DISK_IO', 'EIO', { remedy: '' })),
     };
     await expect(stageRelease(release(), fill, layout, broken)).rejects.toMatchObject({ code: 'DISK_IO' });
-    expect(await names()).toEqual(['.1.0.0.complete']);
+    expect(await names()).toEqual(['.1.0.0.complete', '.1.0.0.files']);
     expect(await isStaged(layout, version('1.0.0'), digest('a'))).toBe(false);
     await stageRelease(release({ digest: digest('b') }), fill, layout, files);
     expect(await isStaged(layout, version('1.0.0'), digest('b'))).toBe(true);
@@ -189,12 +192,12 @@ describe('stageRelease', () => {
         running--;
       },
     };
-    const large = async (directory: string, wrote: (bytes: number) => void): Promise<void> => {
+    const large: UnpackInto = async (directory, wrote) => {
       for (let at = 0; at < 100; at++) {
         wrote(16 * 1024 * 1024);
         if (at % 10 === 0) await setImmediate();
       }
-      await fill(directory);
+      return fill(directory);
     };
     await stageRelease(release(), large, layout, slow);
     expect(most).toBe(1);
@@ -209,11 +212,11 @@ describe('stageRelease', () => {
       syncFileSystem: () =>
         ++flushes === 1 ? Promise.reject(new UpdaterError('DISK_IO', 'EIO', { remedy: '' })) : Promise.resolve(),
     };
-    const large = async (directory: string, wrote: (bytes: number) => void): Promise<void> => {
+    const large: UnpackInto = async (directory, wrote) => {
       wrote(100 * 1024 * 1024);
       await setImmediate();
       wrote(100 * 1024 * 1024);
-      await fill(directory);
+      return fill(directory);
     };
     await expect(stageRelease(release(), large, layout, broken)).rejects.toMatchObject({ code: 'DISK_IO' });
     expect(flushes).toBe(1);
@@ -234,7 +237,7 @@ describe('stageRelease', () => {
         await files.removeTree(path);
       },
     };
-    const large = (_directory: string, wrote: (bytes: number) => void): Promise<void> => {
+    const large: UnpackInto = (_directory, wrote) => {
       wrote(100 * 1024 * 1024);
       return Promise.reject(new UpdaterError('ARTIFACT_UNSAFE', 'unsafe', { remedy: '' }));
     };
@@ -245,8 +248,7 @@ describe('stageRelease', () => {
   it('leaves nothing of an archive that is refused at its last header [F048]', async () => {
     const archive = join(root, 'archive');
     await writeFile(archive, make.archive(make.file('bin/node', '#!', '0000755'), make.link('bad', '/etc/passwd')));
-    const unpackInto = (directory: string): Promise<void> =>
-      unpack(archive, { entries: 2, unpackedSize: 2 }, directory);
+    const unpackInto: UnpackInto = (directory) => unpack(archive, { entries: 2, unpackedSize: 2 }, directory);
     await expect(stageRelease(release(), unpackInto, layout, files)).rejects.toMatchObject({ code: 'ARTIFACT_UNSAFE' });
     expect(await names()).toEqual([]);
   });

@@ -35,7 +35,12 @@ describe('parseArgs', () => {
     { line: 'rollback --dry-run', command: { name: 'rollback', force: [], mode: 'dry-run' } },
     { line: 'rollback --to=1.10', command: { name: 'rollback', force: [], to: '1.10', mode: 'follow' } },
     { line: 'history --limit 5', command: { name: 'history', limit: 5 } },
-    { line: 'versions', command: { name: 'versions' } },
+    { line: 'versions', command: { name: 'versions', view: 'list' } },
+    { line: 'versions n --verify', command: { name: 'versions', node: 'n', view: 'verify' } },
+    {
+      line: 'versions --restage 1.0.0',
+      command: { name: 'restage', version: '1.0.0', mode: 'follow' },
+    },
     { line: 'config --check', command: { name: 'config', view: 'check' } },
     { line: 'config workerd', command: { name: 'config', node: 'workerd', view: 'show' } },
   ];

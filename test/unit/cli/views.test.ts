@@ -4,7 +4,10 @@ import { planDryRollback, stoppedNode } from '../../../src/cli/rollback.ts';
 import { reportStatus } from '../../../src/cli/status-report.ts';
 import { statusLines } from '../../../src/cli/status-text.ts';
 import { viewTransactions } from '../../../src/cli/transactions.ts';
-import { reportVersions, versionsLines } from '../../../src/cli/versions.ts';
+import { reportVersions } from '../../../src/cli/versions.ts';
+import { versionsLines } from '../../../src/cli/versions-text.ts';
+import type { Verdict } from '../../../src/activation/verify-version.ts';
+import type { Version } from '../../../src/release.ts';
 import { compareVersions } from '../../../src/version.ts';
 import { committed, NODE, recordsOf, rolledBack, v } from './ledger.ts';
 import { BAD, CHECK, config, facts, INSTALL, NOW, STORY, text, unit, units, UPGRADE } from './story.ts';
@@ -59,6 +62,27 @@ describe('versions', () => {
       { version: '1.0.0', current: false, before: true },
     ]);
     expect(text(versionsLines(report))).toContain('To go back: sudo node-updater rollback workerd');
+  });
+
+  it('says of each what was read of it, what differs, and what to type, which is no rollback to what is damaged [F070]', () => {
+    const differences = [{ path: 'bin/workerd', what: 'content', message: 'has another content' }] as const;
+    const verdicts = new Map<Version, Verdict>([
+      [v('3.0.0'), { state: 'unverifiable', why: 'there is no listing' }],
+      [v('2.0.0'), { state: 'holds', entries: 9, bytes: 9 }],
+      [v('1.0.0'), { state: 'damaged', differences, count: 3 }],
+    ]);
+    const said = text(versionsLines(reportVersions(facts(STORY), [...verdicts.keys()], verdicts)));
+    expect(said).toMatchInlineSnapshot(`
+      "VERSION  NOTES
+      3.0.0    its files cannot be verified: there is no listing, in quarantine, it failed here: workerd.service exited once
+      2.0.0    current, every file is what was staged
+      1.0.0    committed before, damaged
+
+      1.0.0 is not what was staged:
+        bin/workerd has another content
+        and 2 more
+        → For a clean copy: sudo node-updater versions workerd --restage 1.0.0"
+    `);
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Links } from '../../../src/activation/links.ts';
+import type { Verdict } from '../../../src/activation/verify-version.ts';
 import type { Entry } from '../../../src/machine/record.ts';
 import type { Working } from '../../../src/machine/state.ts';
 import { violationsOf, type Expected, type Seen } from '../../rig/power/verdict.ts';
@@ -46,14 +47,18 @@ interface Situation {
   readonly booted?: Partial<Links>;
   readonly versions?: Readonly<Record<string, string>>;
   readonly staged?: readonly string[];
+  /** What the listing of NEW says. */
+  readonly verdict?: Verdict;
   readonly dropIn?: string;
   readonly serial?: number;
 }
 
+const HOLDS: Verdict = { state: 'holds', entries: 1, bytes: 1 };
+const GONE = { path: 'bin/demod', what: 'gone', message: 'is gone' } as const;
 const RIGHT = { [OLD]: 'old tree', [NEW]: 'new tree' };
 
 function seen(situation: Situation): Seen {
-  const { at, versions = RIGHT, staged = [OLD, NEW], dropIn = DROP_IN, serial = 7 } = situation;
+  const { at, versions = RIGHT, staged = [OLD, NEW], verdict = HOLDS, dropIn = DROP_IN, serial = 7 } = situation;
   const links: Links = { current: OLD, fallback: undefined, ...situation.links };
   const back: Links = { current: links.fallback ?? links.current, fallback: undefined, ...situation.booted };
   const ledger = { value: { records: recordsOf(ledgerAt(at)), goodBytes: 0, torn: false, last: '' } };
@@ -62,6 +67,7 @@ function seen(situation: Situation): Seen {
       links: { value: links },
       versions: new Map(Object.entries(versions)),
       staged: new Set(staged),
+      verdicts: new Map([[NEW, verdict]]),
       ledger,
       serial: { value: serial },
       dropIn,
@@ -98,6 +104,11 @@ describe('the checker of cut disks finds out', () => {
       /not what was published/,
     ],
     'a version without its record': [{ staged: [OLD] }, /has no record/],
+    'a version without its listing': [{ verdict: { state: 'unverifiable', why: 'none' } }, /cannot be verified: none/],
+    'a version that is not what its listing says [F070]': [
+      { verdict: { state: 'damaged', differences: [GONE], count: 1 } },
+      /not what its listing says: .*bin\/demod/,
+    ],
     'a link to what is not there [I1]': [{ versions: { [NEW]: 'new tree' } }, /names 1\.0\.0, which is not there/],
     'a fallback that nothing runs at boot': [{ at: 'arm', links: { fallback: OLD }, dropIn: '' }, /nothing runs it/],
     'a serial that has fallen [I4]': [{ serial: 6 }, /serial 6/],

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { stageRelease } from '../../../../src/activation/stage.ts';
+import { stageRelease, type UnpackInto } from '../../../../src/activation/stage.ts';
 import { startNode } from '../../../../src/activation/start.ts';
 import type { ErrorCode } from '../../../../src/errors.ts';
 import { durableFiles } from '../../../../src/host/files.ts';
@@ -51,6 +51,7 @@ function nameOf(path: string): string {
   if (path === dirname(layout.probation)) return 'drop-ins';
   if (path === layout.run) return 'run';
   if (path.endsWith('.complete')) return 'record';
+  if (path.endsWith('.files')) return 'listing';
   if (basename(path).startsWith('.staging-')) return 'staging';
   return basename(path);
 }
@@ -220,10 +221,11 @@ describe('the model', () => {
 
   it('makes the calls of `stage` in their order', async () => {
     const release = { version: v('new'), digest: 'd' as Digest, entries: 1, unpackedSize: 1, binary: 'demo' };
-    const unpack = async (directory: string): Promise<void> => {
+    const unpack: UnpackInto = async (directory) => {
       calls.push('unpack');
       await writeFile(`${directory}/demo`, '#!/bin/sh\n');
       await chmod(`${directory}/demo`, 0o755);
+      return [];
     };
     await stageRelease(release, unpack, layout, recordingFiles());
     expect(calls).toEqual(modelled('stage', { staged: '', copy: 'good' }).calls);

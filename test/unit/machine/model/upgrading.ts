@@ -37,6 +37,7 @@ const supply: Pick<Program, 'fetch' | 'verify' | 'stage'> = {
     disk('unpack', 'unpacks new into a staging directory', (w) => {
       w.litter = true;
     }),
+    disk('replace listing', 'writes the listing of new', () => undefined),
     disk('replace record', 'writes the record of new', () => undefined),
     disk('syncFileSystem staging', 'flushes what it unpacked', (w) => {
       w.stagedFlush = 'contents';
