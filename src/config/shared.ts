@@ -17,10 +17,13 @@ interface Claim {
  * written: the file's name is the unit's.)
  */
 export function sharedData(nodes: readonly NodeSettings[]): Problem[] {
-  const backups = nodes.flatMap((node) => claims(node, 'backup.paths', node.backup?.paths));
+  // Together: the backups of one node in the data of another would go with its restore.
+  const backups = nodes.flatMap((node) => [
+    ...claims(node, 'backup.directory', node.backup?.directory),
+    ...claims(node, 'backup.paths', node.backup?.paths),
+  ]);
   return [
     ...among(nodes.flatMap((node) => claims(node, 'unit.working_directory', node.unit?.workingDirectory))),
-    ...among(nodes.flatMap((node) => claims(node, 'backup.directory', node.backup?.directory))),
     ...among(backups),
   ];
 }

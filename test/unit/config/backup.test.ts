@@ -73,6 +73,19 @@ describe('[backup]', () => {
     ]);
   });
 
+  it('refuses backups in the data of another node: a restore there would take them away', () => {
+    using host = configHost();
+    host.write(FILE, `${MINIMAL}[backup]\npaths = "/srv/a"\n`);
+    host.write(
+      'etc/node-updater/nodes.d/other.toml',
+      `${MINIMAL}[backup]\npaths = "/srv/b"\ndirectory = "/srv/a/backups"\n`,
+    );
+    expect(host.problems()).toEqual([
+      expect.stringContaining('backup.directory is /srv/a/backups, which workerd uses as well.'),
+      expect.stringContaining('backup.paths is /srv/a, which other uses as well.'),
+    ]);
+  });
+
   it('refuses data that another node backs up as well', () => {
     using host = configHost();
     host.write(FILE, `${MINIMAL}[backup]\npaths = "/srv/a"\n`);
