@@ -58,8 +58,9 @@ export interface NodeLayout {
   readonly probation: string;
   /** The drop-in of the transaction unit, on /run, named to sort last: how long it may run, should systemd be reloaded. */
   readonly limit: string;
-  /** The same of the backup room. */
+  /** The same of the backup room, and of the one for backups while the node runs. */
   readonly backupLimit: string;
+  readonly tendLimit: string;
   readonly unitFile: string;
   readonly unitDropIn: string;
   readonly probeDropIn: string;
@@ -132,6 +133,7 @@ function nodeLayout(root: string, name: NodeName): NodeLayout {
     probation: `${root}/run/systemd/system/${name}.service.d/zzz-node-updater.conf`,
     limit: `${root}/run/systemd/system/node-updater@${name}.service.d/zzz-node-updater.conf`,
     backupLimit: `${root}/run/systemd/system/node-updater-backup@${name}.service.d/zzz-node-updater.conf`,
+    tendLimit: `${root}/run/systemd/system/node-updater-tend@${name}.service.d/zzz-node-updater.conf`,
     unitFile: `${etcUnits}/${name}.service`,
     unitDropIn: `${etcUnits}/${name}.service.d/50-node-updater.conf`,
     probeDropIn: `${etcUnits}/node-updater-probe@${name}.service.d/50-node-updater.conf`,

@@ -152,6 +152,13 @@ export type BackupWork =
   | { readonly kind: 'prune'; readonly needed: readonly string[] }
   | { readonly kind: 'drop'; readonly restore: string };
 
+/** Hours of work on a large node, which a node that exits meanwhile must not wait for: units/node-updater-tend@.service. */
+const NODE_UP: readonly BackupWork['kind'][] = ['estimate', 'verify', 'seal', 'prune', 'drop'];
+
+export function isForNodeUp({ kind }: Pick<BackupWork, 'kind'>): boolean {
+  return NODE_UP.includes(kind);
+}
+
 /** The line of backup-report.jsonl: how the work ended. */
 export type BackupLine =
   | { readonly id: string; readonly kind: 'done'; readonly result: BackupResult }

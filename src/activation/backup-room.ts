@@ -5,7 +5,14 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { CODES, errnoOf, UpdaterError, type ErrorCode } from '../errors.ts';
-import type { BackupEstimate, BackupLine, BackupOrder, BackupResult, BackupWork } from '../orders.ts';
+import {
+  isForNodeUp,
+  type BackupEstimate,
+  type BackupLine,
+  type BackupOrder,
+  type BackupResult,
+  type BackupWork,
+} from '../orders.ts';
 import type { Version } from '../release.ts';
 import type { BackupSettings } from '../settings.ts';
 import type { ActivationContext } from './context.ts';
@@ -71,7 +78,7 @@ async function order<Work extends BackupWork>(work: Work, context: Room): Promis
   const { bus, layout, settings, heartbeat } = context;
   const id = randomUUID();
   const full: BackupOrder = { schema: 1, id, settings: backupOf(settings), ...work };
-  const unit = `node-updater-backup@${settings.node}.service`;
+  const unit = `node-updater-${isForNodeUp(work) ? 'tend' : 'backup'}@${settings.node}.service`;
   await handOver(full, unit, context);
   const job = await heartbeat.during(bus.start(unit, LONGEST));
   const line = await readLine(layout.backupReport);

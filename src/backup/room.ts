@@ -6,7 +6,7 @@ import { createBackup, estimateBackup } from './create.ts';
 import { pruneBackups } from './remove.ts';
 import { dropBefore, finishRestores, restoreBackup } from './restore.ts';
 import { requireGoodRestore } from './restorable.ts';
-import { sealBackup } from './seal.ts';
+import { sealAll } from './seal.ts';
 
 /** What it throws is no UpdaterError: a fault of ours, which ends the room without an answer. */
 export async function runBackupRoom(order: BackupOrder, context: BackupContext): Promise<BackupLine> {
@@ -36,7 +36,7 @@ async function carryOut(order: BackupOrder, context: BackupContext): Promise<Bac
     case 'finish':
       return { kind, restores: (await finishRestores(context)).map(({ restore }) => restore) };
     case 'seal':
-      await sealBackup(order.backup, context);
+      await sealAll(order.backup, context);
       return { kind };
     case 'verify':
       await requireGoodRestore(order.backup, context);

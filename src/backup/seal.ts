@@ -1,13 +1,13 @@
 /** Reading a backup's content: once to write down what it is (`seal`), later to see that it still is that (`verify`). */
 import { readFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
-import { errnoOf } from '../errors.ts';
+import { errnoOf, UpdaterError } from '../errors.ts';
 import type { BackupContext } from './context.ts';
 import { firstDamage, writeDigests } from './content.ts';
 import { matcher } from './glob.ts';
 import { firstDifference, readListing, sha256OfFile, type Difference } from './listing.ts';
 import { rawOf, type Raw } from './paths.ts';
-import { damaged, readRecord, RECORD, type BackupRecord, type RecordedPath } from './record.ts';
+import { damaged, listBackups, readRecord, RECORD, type BackupRecord, type RecordedPath } from './record.ts';
 import { walk, type WalkRules } from './walk.ts';
 
 type Sealing = Pick<BackupContext, 'files' | 'heartbeat'> & { readonly settings: { readonly directory: string } };
@@ -32,6 +32,20 @@ export async function sealBackup(id: string, context: Sealing): Promise<BackupRe
   const sealed = { ...record, paths };
   await files.replace(`${home}/${RECORD}`, `${JSON.stringify(sealed, undefined, 2)}\n`, 0o600);
   return sealed;
+}
+
+/** Seals this backup, then those whose reading was cut short; what is wrong with one of them is a warning. Throws as `sealBackup` does. */
+export async function sealAll(id: string, context: BackupContext): Promise<void> {
+  await sealBackup(id, context);
+  const { backups } = await listBackups(context.settings.directory);
+  for (const left of backups) {
+    try {
+      await sealBackup(left.id, context);
+    } catch (error) {
+      if (!(error instanceof UpdaterError)) throw error;
+      context.log.warn(`The backup ${left.id} could not be sealed: ${error.message}`, { code: error.code });
+    }
+  }
 }
 
 /** Throws BACKUP_DAMAGED with the first file that is not what was backed up; reads only. Resolves to the record. */

@@ -47,6 +47,6 @@ export async function transact({ node }: CommandOf<'transact'>, host: Host): Pro
     });
   } finally {
     await bus.close();
-    for (const limit of [layout.limit, layout.backupLimit]) await files.remove(limit);
+    for (const limit of [layout.limit, layout.backupLimit, layout.tendLimit]) await files.remove(limit);
   }
 }

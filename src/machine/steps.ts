@@ -57,7 +57,8 @@ export function makeSteps(
     commit: () => orStranded(transaction, () => commitVersion(transaction, progress, context)),
     clean: async () => done(cleanUp(context)),
     prune: async () => {
-      await tidyBackups(transaction, progress, open, context);
+      // Hours on a large node: who asked for a rollback does not wait for that, and the next transaction does it.
+      if (asked === undefined) await tidyBackups(transaction, progress, open, context);
       return pruneVersions(transaction, ledger, context);
     },
     settle: async () => (open === undefined ? OK : settle(open, asked, context)),

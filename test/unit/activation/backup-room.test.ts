@@ -1,9 +1,18 @@
 /** Against a room that answers as the real one does: through the file that systemd opens for it. */
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createBackup, estimateBackup, restoreBackup } from '../../../src/activation/backup-room.ts';
+import {
+  createBackup,
+  dropBefore,
+  estimateBackup,
+  pruneBackups,
+  restoreBackup,
+  sealBackup,
+  verifyBackup,
+} from '../../../src/activation/backup-room.ts';
 import type { ActivationContext } from '../../../src/activation/context.ts';
 import { parseBackupOrder } from '../../../src/backup/order.ts';
 import { durableFiles } from '../../../src/host/files.ts';
@@ -60,6 +69,28 @@ describe('the backup room', () => {
       { schema: 1, id: expect.any(String) as string, kind: 'create', settings: SETTINGS, ...occasion },
     ]);
     expect(started).toEqual(['node-updater-backup@demo.service']);
+  });
+
+  it.each([
+    ['estimate', (room: ActivationContext) => estimateBackup(room)],
+    ['verify', (room: ActivationContext) => verifyBackup('b1', room)],
+    ['seal', (room: ActivationContext) => sealBackup('b1', room)],
+    ['drop', (room: ActivationContext) => dropBefore('r1', room)],
+    ['prune', (room: ActivationContext) => pruneBackups([], room)],
+  ])(
+    'does what the node need not be down for (%s) in a unit that no start of the node waits for',
+    async (kind, order) => {
+      await order(context({ kind: 'done', result: { kind, removed: [] } }));
+      expect(started).toEqual(['node-updater-tend@demo.service']);
+    },
+  );
+
+  it('is the same room by both its names', () => {
+    const lines = (name: string) =>
+      readFileSync(`units/node-updater-${name}@.service`, 'utf8')
+        .split('\n')
+        .filter((line) => !/^(#|Description=)/.test(line));
+    expect(lines('tend')).toEqual(lines('backup'));
   });
 
   it('says why it failed in its own code', async () => {
