@@ -122,6 +122,8 @@ export const CODES = {
   POLICY_NODE_STOPPED: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d62' },
   /** The version would meet data of another format. */
   POLICY_EPOCH: { exit: EXIT.failed, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d63' },
+  /** A warning: the version that runs was withdrawn by its publisher. */
+  POLICY_WITHDRAWN: { exit: EXIT.done, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d64' },
   // GATE_ and ACTIVATE_: this version on this host. The only evidence that quarantines.
   ACTIVATE_STOP: { exit: EXIT.rolledBack, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d70' },
   ACTIVATE_START: { exit: EXIT.rolledBack, messageId: 'f1b7a1e02d3c4d0f9c0f7c8b1a6c1d71' },
@@ -197,6 +199,21 @@ export class UpdaterError extends Error {
   get exit(): ExitCode {
     return CODES[this.code].exit;
   }
+}
+
+/** What the causes of an error have to say that its message does not say already: the first of them that adds something. */
+export function causeText({ message, cause }: UpdaterError): string | undefined {
+  for (let next = cause; next instanceof Error; next = next.cause) {
+    const said = next instanceof AggregateError ? newsOf(next, message) : next.message;
+    if (said !== '' && !message.includes(said)) return said;
+  }
+  return undefined;
+}
+
+/** The message of an AggregateError is a label; each of its errors has something to say. */
+function newsOf({ errors }: AggregateError, message: string): string {
+  const said = errors.map((error) => (error instanceof Error ? error.message : String(error)));
+  return [...new Set(said)].filter((one) => !message.includes(one)).join('; ');
 }
 
 /** Linux's number for "disk quota exceeded", for which Node has no name. */

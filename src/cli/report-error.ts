@@ -1,4 +1,4 @@
-import { EXIT, namingDisk, UpdaterError, type ExitCode } from '../errors.ts';
+import { causeText, EXIT, namingDisk, UpdaterError, type ExitCode } from '../errors.ts';
 import type { Output } from './output.ts';
 
 export type Format = 'text' | 'json';
@@ -27,28 +27,13 @@ export interface ErrorData {
 /** The same for programs. */
 export function errorAsData(error: UpdaterError): ErrorData {
   const { code, message, remedy } = error;
-  const cause = causeOf(error);
+  const cause = causeText(error);
   return { code, message, ...(cause === undefined ? {} : { cause }), remedy };
 }
 
 /** A message may have several lines (all problems of a configuration): the first is led by our name. */
 export function describeError(error: UpdaterError): string[] {
-  const cause = causeOf(error);
+  const cause = causeText(error);
   const [first = '', ...more] = `${error.message}${cause === undefined ? '' : ` (${cause})`}`.split('\n');
   return [`node-updater: ${first}`, ...more.map((line) => `  ${line}`), `  → ${error.remedy}`];
-}
-
-/** What the message does not say already: the first cause that adds something. */
-function causeOf({ message, cause }: UpdaterError): string | undefined {
-  for (let next = cause; next instanceof Error; next = next.cause) {
-    const said = next instanceof AggregateError ? newsOf(next, message) : next.message;
-    if (said !== '' && !message.includes(said)) return said;
-  }
-  return undefined;
-}
-
-/** The message of an AggregateError is a label; each of its errors has something to say. */
-function newsOf({ errors }: AggregateError, message: string): string {
-  const said = errors.map((error) => (error instanceof Error ? error.message : String(error)));
-  return [...new Set(said)].filter((one) => !message.includes(one)).join('; ');
 }

@@ -1,6 +1,7 @@
 /** What `status` answers, as data: its JSON is this. Pure. Times are RFC 3339 in UTC. */
 import { CODES, EXIT, type ExitCode } from '../errors.ts';
 import type { Failure } from '../machine/state.ts';
+import { withdrawnWarnings } from '../policy/withdrawn.ts';
 import type { NodeName } from '../release.ts';
 import type { compareVersions } from '../version.ts';
 import type { ConfigView, Trouble } from './config-view.ts';
@@ -103,10 +104,17 @@ function reportNode(facts: NodeFacts, units: Units, config: ConfigView, compare:
     ...(check === undefined ? {} : { checked: isoTime(check.at) }),
     ...(check?.answered === undefined ? {} : { answered: isoTime(check.answered) }),
     ...(check?.failure === undefined ? {} : { checkFailure: check.failure }),
-    ...(check?.warnings === undefined ? {} : { warnings: check.warnings }),
+    ...warningsOf(facts),
     ...(next === undefined ? {} : { nextRun: isoTime(next) }),
     problems: [...errors, ...diskTroubles(facts), ...fallbackTroubles(node, units)],
   };
+}
+
+/** What the last look found, and that what runs now is withdrawn. */
+export function warningsOf({ check, links, node }: NodeFacts): { readonly warnings?: readonly Trouble[] } {
+  const past = (check?.warnings ?? []).filter(({ message }) => message !== check?.failure?.message);
+  const warnings = [...past, ...withdrawnWarnings(node, links.current, check ?? {})];
+  return warnings.length === 0 ? {} : { warnings };
 }
 
 export function diskTroubles({ problems }: NodeFacts): Trouble[] {

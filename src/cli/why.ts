@@ -12,7 +12,7 @@ import type { Host } from './host.ts';
 import { nextRunOf } from './next-run.ts';
 import { stateOf, type StateName } from './node-state.ts';
 import type { Format } from './report-error.ts';
-import { diskTroubles, fallbackTroubles } from './status-report.ts';
+import { diskTroubles, fallbackTroubles, warningsOf } from './status-report.ts';
 import { isoTime } from './times.ts';
 import { viewTransactions, type TransactionView } from './transactions.ts';
 import { askUnits, isDown, TIMER, type Units } from './units.ts';
@@ -104,7 +104,7 @@ export function reportWhy(facts: NodeFacts, units: Units, config: ConfigView): W
     ...(check?.suggested === undefined ? {} : { suggested: check.suggested }),
     ...timesOf(facts, units, config),
     ...failuresOf(facts, units),
-    ...(check?.warnings === undefined ? {} : { warnings: check.warnings }),
+    ...warningsOf(facts),
   };
 }
 

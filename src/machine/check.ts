@@ -7,6 +7,7 @@ import { CODES, type UpdaterError } from '../errors.ts';
 import type { Manifest } from '../manifest.ts';
 import { cohortOf } from '../policy/cohort.ts';
 import { decide, type Decision, type Wish } from '../policy/decide.ts';
+import { notesOfWithdrawn, withdrawnWarnings } from '../policy/withdrawn.ts';
 import { checkClock, loadTrustState } from '../trust/accept.ts';
 import { expiryWarnings } from '../trust/expiry.ts';
 import { describeKey } from '../trust/openpgp.ts';
@@ -38,8 +39,9 @@ export async function check(wish: Wish, ledger: Ledger, context: MachineContext)
     const decision = decide(manifest, await facts(ledger, context), wish);
     // A wish is one person's; what `why` remembers is what holds without it.
     const plain = decide(manifest, await facts(ledger, context), { force: [] });
-    await writeCheckState(remember(at, chosen, plain, warnings), layout, files);
-    await announceNew(warnings, before, context);
+    const after = remember(at, chosen, plain, warnings);
+    await writeCheckState(after, layout, files);
+    await announceNew(await warningsOf(after, context), await warningsOf(before, context), context);
     return { manifest, decision };
   } catch (error) {
     await writeCheckState({ ...(before ?? { schema: 1 }), at, failure: failureOf(error) }, layout, files);
@@ -78,13 +80,18 @@ async function ending(
   return expiryWarnings({ manifest, set, keys }, now);
 }
 
+async function warningsOf(state: CheckState | undefined, context: MachineContext): Promise<readonly Failure[]> {
+  const { current } = await readLinks(context.layout);
+  return [...(state?.warnings ?? []), ...withdrawnWarnings(context.settings.node, current, state ?? {})];
+}
+
 /** Once each: `status` shows it for as long as it lasts. */
 async function announceNew(
   warnings: readonly Failure[],
-  before: CheckState | undefined,
+  before: readonly Failure[],
   { log, settings }: MachineContext,
 ): Promise<void> {
-  const known = new Set(before?.warnings?.map(({ message }) => message));
+  const known = new Set(before.map(({ message }) => message));
   for (const { code, message, remedy } of warnings) {
     if (known.has(message)) continue;
     await log.milestone(CODES[code].messageId, `${message}. ${remedy}`, { node: settings.node, code });
@@ -124,6 +131,7 @@ function remember(
     suggested: manifest.suggested,
     expires: manifest.expires,
     withdrawn: manifest.withdrawn,
+    withdrawnNotes: notesOfWithdrawn(manifest),
     ...(warnings.length === 0 ? {} : { warnings }),
   };
 }

@@ -78,9 +78,8 @@ async function judge(here: TrustedSet, { name }: Fetched, context: MachineContex
     const verified = verifySuccessor(bytes, here, context.settings.source.name, trustDeps(context));
     return await context.heartbeat.during(verified);
   } catch (error) {
-    // What this host lacks says nothing about the set.
-    if (error instanceof UpdaterError && error.code.startsWith('TRUST_') && error.code !== 'TRUST_VERIFIER')
-      return error;
+    // That a verifier crashes may be this set's doing; if it is this host's, the manifest's signatures will say so.
+    if (error instanceof UpdaterError && error.code.startsWith('TRUST_')) return error;
     throw error;
   }
 }

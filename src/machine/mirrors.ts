@@ -110,12 +110,13 @@ export async function chooseManifest(
   const { clock, files, layout } = context;
   checkKeySet(trusted, clock.now());
   const floor = await loadTrustState(layout.trustState);
-  const accepted: (Parsed & { readonly bytes: Buffer })[] = [];
+  const accepted: (Parsed & { readonly bytes: Buffer; readonly from: string })[] = [];
   const refused: UpdaterError[] = [];
   for (const bytes of distinct(mirrors)) {
+    const from = serversOf(bytes, mirrors);
     const judged = await judge(bytes, trusted, floor, context);
-    if (judged instanceof UpdaterError) refused.push(judged);
-    else accepted.push({ ...judged, bytes });
+    if (judged instanceof UpdaterError) refused.push(mirrors.length > 1 ? namedAfter(judged, from) : judged);
+    else accepted.push({ ...judged, bytes, from });
   }
   const [first, ...others] = accepted;
   if (first === undefined) throw mostTelling(refused, mirrors);
@@ -126,7 +127,10 @@ export async function chooseManifest(
   return { ...best, etags: etagsOf(best.bytes, mirrors), refused };
 }
 
-/** What the whole host lacks is thrown; what is wrong with one mirror's bytes is returned. */
+/**
+ * What the whole host lacks is thrown; what is wrong with one mirror's bytes is returned. That a verifier crashes or hangs is
+ * taken for the bytes' doing: whoever knows how to make it must not keep the other mirrors' manifests from this host.
+ */
 async function judge(
   bytes: Buffer,
   { keys, threshold }: TrustedSet,
@@ -141,10 +145,20 @@ async function judge(
     acceptManifest(parsed, floor, { name, channel, now: context.clock.now(), buildTime: context.buildTime });
     return parsed;
   } catch (error) {
-    const ours = ['TRUST_VERIFIER', 'TRUST_NO_KEYS'];
-    if (error instanceof UpdaterError && error.code.startsWith('TRUST_') && !ours.includes(error.code)) return error;
+    if (error instanceof UpdaterError && error.code.startsWith('TRUST_') && error.code !== 'TRUST_NO_KEYS')
+      return error;
     throw error;
   }
+}
+
+function serversOf(bytes: Buffer, mirrors: readonly Mirror[]): string {
+  const serving = mirrors.filter(({ answer }) => !(answer instanceof UpdaterError) && answer.bytes.equals(bytes));
+  return serving.map(({ url }) => url).join(', ');
+}
+
+/** Of several mirrors a person must know which one to look at. */
+function namedAfter(error: UpdaterError, from: string): UpdaterError {
+  return new UpdaterError(error.code, `${error.message} (from ${from})`, { remedy: error.remedy, cause: error.cause });
 }
 
 function distinct(mirrors: readonly Mirror[]): readonly Buffer[] {

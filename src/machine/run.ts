@@ -1,4 +1,4 @@
-import { namingDisk, UpdaterError } from '../errors.ts';
+import { causeText, namingDisk, UpdaterError } from '../errors.ts';
 import type { Ledger } from './ledger.ts';
 import { isWorking, type Event, type Failure, type State, type Transaction, type Working } from './state.ts';
 import { next } from './transitions.ts';
@@ -61,8 +61,9 @@ async function attempt(step: () => Promise<Answer>): Promise<Answer> {
 export function failureOf(thrown: unknown): Failure {
   const error = namingDisk(thrown);
   if (error instanceof UpdaterError) {
-    const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
-    return { code: error.code, message: `${error.message}${cause}`, remedy: error.remedy };
+    const cause = causeText(error);
+    const message = cause === undefined ? error.message : `${error.message} (${cause})`;
+    return { code: error.code, message, remedy: error.remedy };
   }
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { code: 'INTERNAL', message, remedy: 'This is a fault in node-updater. Please report it with this message.' };

@@ -23,6 +23,8 @@ export interface CheckState {
   /** Milliseconds since the epoch at which the manifest goes out of date. */
   readonly expires?: number;
   readonly withdrawn?: readonly Version[];
+  /** Why each was withdrawn, in its publisher's words. */
+  readonly withdrawnNotes?: Readonly<Record<string, string>>;
   /** What stops nothing yet: what goes out of date, a mirror or a key set that was refused. */
   readonly warnings?: readonly Failure[];
   readonly failure?: Failure;

@@ -138,7 +138,7 @@ const VALIDSIG =
  * no time but its own: where keys are judged by when they signed, EXPKEYSIG stands for GOODSIG, and openpgp.js has judged.
  */
 export function readStatus(status: string, fingerprint: Fingerprint, moment: Moment = 'now'): Refusal | undefined {
-  if (status === '') return refusal('gpgv-refused', 'gpgv said nothing about it');
+  if (status === '') return refusal('verifier-failed', 'gpgv said nothing about it');
   const lines = status.split('\n').map((line) => LINE.exec(line));
   if (!status.endsWith('\n') || lines.pop() !== null || lines.includes(null)) {
     return refusal('gpgv-refused', 'gpgv wrote something other than whole status lines');

@@ -8,17 +8,18 @@ import { createHash } from 'node:crypto';
 import { UpdaterError } from '../errors.ts';
 import type { Parsed } from './accept.ts';
 
-/** The one with the highest serial. Throws TRUST_EQUIVOCATION when two texts carry it. `accepted` is not empty. */
-export function highest<P extends Parsed>(accepted: readonly [P, ...P[]]): P {
+/** The one with the highest serial; `from` is for the message. Throws TRUST_EQUIVOCATION when two texts carry it. `accepted` is not empty. */
+export function highest<P extends Parsed & { readonly from?: string }>(accepted: readonly [P, ...P[]]): P {
   const best = accepted.reduce((one, other) => (other.manifest.serial > one.manifest.serial ? other : one));
   const rival = accepted.find(({ manifest, text }) => manifest.serial === best.manifest.serial && text !== best.text);
   if (rival === undefined) return best;
-  const message = `two different manifests carry serial ${best.manifest.serial}: ${sha256(best)} and ${sha256(rival)}`;
+  const message = `two different manifests carry serial ${best.manifest.serial}: ${named(best)} and ${named(rival)}`;
   throw new UpdaterError('TRUST_EQUIVOCATION', message, {
     remedy: 'Two mirrors serve them. Tell the publisher both digests: one of the two was not meant for you.',
   });
 }
 
-function sha256({ text }: Parsed): string {
-  return createHash('sha256').update(text, 'utf8').digest('hex');
+function named({ text, from }: Parsed & { readonly from?: string }): string {
+  const digest = createHash('sha256').update(text, 'utf8').digest('hex');
+  return from === undefined ? digest : `${digest} (from ${from})`;
 }

@@ -81,7 +81,8 @@ describe('a look at several mirrors', () => {
     expect((await rig.remembered())?.warnings).toBeUndefined();
     await offer(first, manifestOf(9), b);
     expect((await rig.look([first, second], trust)).manifest.serial).toBe(5);
-    expect((await rig.remembered())?.warnings).toMatchObject([{ code: 'TRUST_THRESHOLD' }]);
+    const message = expect.stringContaining(`(from ${first.url})`) as string;
+    expect((await rig.remembered())?.warnings).toMatchObject([{ code: 'TRUST_THRESHOLD', message }]);
   });
 
   it('does not warn of a mirror that is behind what was seen before', async () => {
@@ -97,7 +98,9 @@ describe('a look at several mirrors', () => {
     const trust = await rig.trust([a]);
     await offer(first, manifestOf(5), a);
     await offer(second, manifestOf(5, { later: true }), a);
-    expect((await refusal(rig.look([first, second], trust))).code).toBe('TRUST_EQUIVOCATION');
+    const both = await refusal(rig.look([first, second], trust));
+    expect(both.code).toBe('TRUST_EQUIVOCATION');
+    for (const { url } of [first, second]) expect(both.message).toContain(`(from ${url})`);
     expect(await loadTrustState(rig.layout.trustState)).toBeUndefined();
     await rig.look([first], trust);
     expect((await refusal(rig.look([second], trust))).code).toBe('TRUST_EQUIVOCATION');
