@@ -77,13 +77,23 @@ function judgeActive(facts: UnitFacts, service: ServiceFacts, startedAfter: bigi
 
 /**
  * On probation every exit of the node's own is followed by a restart. A unit that is `failed` without one was stopped by
- * a person, and its daemon answers SIGTERM with an error or had to be killed.
+ * a person, and its daemon answers SIGTERM with an error or had to be killed. Elsewhere the order of its end tells.
  */
 function judgeFailed(facts: UnitFacts, service: ServiceFacts): Verdict {
-  if (service.restart === 'always' && STOP_RESULTS.includes(service.result)) {
+  if ((service.restart === 'always' && STOP_RESULTS.includes(service.result)) || wasStopped(facts)) {
     return operator(`${facts.unit} was stopped by its operator (${describe(service)})`);
   }
   return failed('GATE_EXITED', `${facts.unit} failed (${describe(service)})`);
+}
+
+/**
+ * Whether it is down because systemd was told to stop it: then it left `active` before its process ended, else with it or after it.
+ * False of one that was told so before it was up.
+ */
+export function wasStopped({ service }: UnitFacts): boolean {
+  if (service === undefined) return false;
+  const { activeExitMonotonic: left, execMainStartMonotonic: started, execMainExitMonotonic: ended, result } = service;
+  return STOP_RESULTS.includes(result) && left >= started && left < ended;
 }
 
 function describe(service: ServiceFacts): string {

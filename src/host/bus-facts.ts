@@ -33,6 +33,8 @@ function serviceFacts(values: Properties, unit: Properties): ServiceFacts {
     execMainStatus: integer(values, 'ExecMainStatus'),
     execMainCode: integer(values, 'ExecMainCode'),
     execMainStartMonotonic: microseconds(values, 'ExecMainStartTimestampMonotonic'),
+    execMainExitMonotonic: microseconds(values, 'ExecMainExitTimestampMonotonic'),
+    activeExitMonotonic: microseconds(unit, 'ActiveExitTimestampMonotonic'),
     restart: text(values, 'Restart'),
     restartUsec: microseconds(values, 'RestartUSec'),
     timeoutStopUsec: microseconds(values, 'TimeoutStopUSec'),

@@ -88,6 +88,9 @@ export interface ServiceFacts {
   readonly execMainStatus: number;
   readonly execMainCode: number;
   readonly execMainStartMonotonic: bigint;
+  readonly execMainExitMonotonic: bigint;
+  /** When it last left `active`; what is told to stop leaves it before its process does. */
+  readonly activeExitMonotonic: bigint;
   readonly restart: string;
   readonly restartUsec: bigint;
   readonly timeoutStopUsec: bigint;

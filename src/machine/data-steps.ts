@@ -5,11 +5,11 @@
 import { arm } from '../activation/arm.ts';
 import { createBackup, dropBefore, finishRestores, pruneBackups, sealBackup } from '../activation/backup-room.ts';
 import { cleanUp } from '../activation/clean.ts';
-import { isSocketActivated } from '../activation/gate.ts';
+import { isSocketActivated, wasStopped } from '../activation/gate.ts';
 import { exists } from '../activation/links.ts';
 import { restoreData, type Then } from '../activation/restore.ts';
 import { startNode } from '../activation/start.ts';
-import { isDown, stopNode } from '../activation/stop.ts';
+import { isDown, rests, stopNode } from '../activation/stop.ts';
 import { UpdaterError } from '../errors.ts';
 import type { MachineContext } from './context.ts';
 import type { Ledger } from './ledger.ts';
@@ -85,19 +85,19 @@ export async function resume(
   }
   await arm(undefined, context);
   const facts = await context.bus.facts(context.unit);
-  if (facts.activeState === 'inactive' && facts.job === 0 && !isSocketActivated(facts)) {
+  // What has failed by itself is started again, and judged.
+  if (rests(facts) && !isSocketActivated(facts) && (facts.activeState === 'inactive' || wasStopped(facts))) {
     return stoppedSince(context);
   }
   const since = switchedAt(id, ledger, context);
   const missed = facts.service !== undefined && facts.service.execMainStartMonotonic < since;
-  if (facts.activeState !== 'failed' && !missed) {
+  // Between the halves of a restart it is on its way.
+  const failed = facts.activeState === 'failed' && rests(facts);
+  if (!failed && !missed) {
     progress.baseline = { startedAfter: 0n, restarts: facts.service?.nRestarts ?? 0 };
     return OK;
   }
-  const { startedAfter, operatorStopped } = await startNode(
-    facts.activeState === 'failed' ? 'down' : 'running',
-    context,
-  );
+  const { startedAfter, operatorStopped } = await startNode(failed ? 'down' : 'running', context);
   progress.baseline = { startedAfter, restarts: 0 };
   return operatorStopped ? stoppedSince(context) : OK;
 }

@@ -82,6 +82,10 @@ export function busContract(where: string, open: () => Promise<ContractHost>): v
       expect(await bus.stop('good.service', LONG)).toBe('done');
       expect(await activeState('good.service')).toBe('inactive');
       expect(await bus.stop('good.service', LONG)).toBe('done');
+      // Told to stop: it left `active` before its process ended.
+      const { activeExitMonotonic = 0n, execMainExitMonotonic = 0n } = (await bus.facts('good.service')).service ?? {};
+      expect(activeExitMonotonic).toBeGreaterThan(0n);
+      expect(activeExitMonotonic).toBeLessThan(execMainExitMonotonic);
     });
 
     it.each([

@@ -175,6 +175,7 @@ function stopUnit(state: State, message: Message): void {
   state.peer.reply(message, 'o', [job]);
   if (replaced !== undefined) jobRemoved(state, replaced, 'canceled');
   unit.active = 'inactive';
+  unit.stopped = process.hrtime.bigint() / 1000n;
   changed(state, unit);
   jobRemoved(state, job, 'done');
 }

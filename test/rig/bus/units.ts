@@ -14,6 +14,8 @@ export interface FakeUnit {
   restarts: number;
   invocation: Buffer;
   started: bigint;
+  /** When it was last told to stop; its process ended a microsecond later. */
+  stopped: bigint;
   needReload: boolean;
   startEnd: StartEnd;
   /** Over the bus beside the usual properties, or instead of them. */
@@ -30,6 +32,7 @@ export function fakeUnit(name: string, given: Partial<FakeUnit> = {}): FakeUnit 
     restarts: 0,
     invocation: Buffer.alloc(0),
     started: 0n,
+    stopped: 0n,
     needReload: false,
     startEnd: 'done',
     odd: {},
@@ -64,6 +67,7 @@ export function unitProperties(unit: FakeUnit): Record<string, Variant> {
     InvocationID: new Variant('ay', unit.invocation),
     TriggeredBy: new Variant('as', []),
     NeedDaemonReload: new Variant('b', unit.needReload),
+    ActiveExitTimestampMonotonic: new Variant('t', unit.stopped),
     StartLimitIntervalUSec: new Variant('t', 10_000_000n),
     ...unit.odd,
   };
@@ -78,6 +82,7 @@ export function serviceProperties(unit: FakeUnit): Record<string, Variant> {
     ExecMainStatus: new Variant('i', 0),
     ExecMainCode: new Variant('i', 0),
     ExecMainStartTimestampMonotonic: new Variant('t', unit.started),
+    ExecMainExitTimestampMonotonic: new Variant('t', unit.stopped === 0n ? 0n : unit.stopped + 1n),
     Restart: new Variant('s', 'no'),
     RestartUSec: new Variant('t', 100_000n),
     TimeoutStopUSec: new Variant('t', 0xffff_ffff_ffff_ffffn),

@@ -41,8 +41,8 @@ const HAPPENINGS: Readonly<Record<Kind, Happening>> = {
   'kill revert@': killRevert,
   'host crash': (w, _model, first) => crashed(w, first).map((after) => ['the host crashes and boots', after]),
   'node ends': nodeEnds,
-  'operator and node': (w) => [
-    ...(isDown(w) && w.job === '' ? [] : ([['operator: systemctl stop the node', changed(w, stop)]] as const)),
+  'operator and node': (w, model) => [
+    ...(isDown(w) && w.job === '' ? [] : ([['operator: systemctl stop the node', changed(w, stop(model))]] as const)),
     ['operator: systemctl start the node', changed(w, start)],
     ['operator: systemctl restart the node', changed(w, restart)],
   ],
@@ -84,18 +84,26 @@ function changed(w: World, change: (after: World) => void): World {
   return after;
 }
 
-function stop(w: World): void {
-  // A node that was never started has nothing that could be stopped.
-  if (w.current !== '' && !w.enabled && isDown(w) && w.job === '') return;
-  if (w.wish !== 'stopped') w.wish = cannotBeTold(w) ? 'either' : 'stopped';
-  w.everStopped = true;
-  w.blemish = false;
-  orderStop(w, 'operator');
+function stop(model: Model): (w: World) => void {
+  return (w) => {
+    // A node that was never started has nothing that could be stopped.
+    if (w.current !== '' && !w.enabled && isDown(w) && w.job === '') return;
+    if (w.wish !== 'stopped') w.wish = cannotBeTold(w, model) ? 'either' : 'stopped';
+    w.everStopped = true;
+    w.blemish = false;
+    orderStop(w, 'operator');
+  };
 }
 
-/** A known limit: his stop while we stop the node for its data, or while it is down for that, is not told from ours. */
-function cannotBeTold({ blind, restoring, enabled }: World): boolean {
-  return blind || restoring === 'start' || (restoring === 'rests before' && enabled);
+/**
+ * Known limits: his stop while we stop the node for its data, or while it is down for that, is not told from ours. Nor is it
+ * of a node that systemd forgets while the mark `down` is there, or, without a way back, from an end of its own if it was not up
+ * yet and answers with an error.
+ */
+function cannotBeTold(w: World, { book, collectable, sulky }: Model): boolean {
+  if (w.blind || w.restoring === 'start' || (w.restoring === 'rests before' && w.enabled)) return true;
+  const forward = book.page(w.ledger).open?.transaction.way === 'forward';
+  return (collectable && w.down !== '') || (sulky && forward && w.act !== 'active' && w.result !== 'told');
 }
 
 function start(w: World): void {

@@ -26,8 +26,9 @@ const resumed: readonly Step[] = [
   {
     ...bus('facts', 'looks at the node', () => 'next'),
     act: (w, { to: version }) => {
-      if (w.act === 'inactive' && w.job === '') return { go: 'was stopped' };
-      if (w.act === 'failed') return { go: 'starts' };
+      const stopped = w.act === 'inactive' || (w.act === 'failed' && w.result === 'told');
+      if (stopped && w.job === '') return { go: 'was stopped' };
+      if (w.act === 'failed' && w.job === '') return { go: 'starts' };
       // The run that switched died before the restart.
       if (w.runs !== '' && w.runs !== version) return { go: 'restarts' };
       w.base = w.restarts;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { DATA_MUTANTS, DATA_REOPENED } from './data-mutants.ts';
+import { DATA_MUTANTS } from './data-mutants.ts';
+import { DATA_REOPENED } from './data-reopened.ts';
 import { REAL, type Design } from './design.ts';
 import { explore } from './explore.ts';
 import { MUTANTS, type Mutant } from './mutants.ts';
@@ -7,8 +8,8 @@ import { REOPENED } from './reopened.ts';
 
 const ALL = [...MUTANTS, ...REOPENED, ...DATA_MUTANTS, ...DATA_REOPENED];
 
-function wrongs({ kinds, scenario = 'upgrade' }: Mutant, design: Design): string {
-  return [...explore({ scenario, design, kinds, events: kinds.length }).wrong.keys()].join('\n');
+function wrongs({ kinds, daemon, scenario = 'upgrade' }: Mutant, design: Design): string {
+  return [...explore({ scenario, design, kinds, events: kinds.length, ...daemon }).wrong.keys()].join('\n');
 }
 
 describe('the checker', () => {

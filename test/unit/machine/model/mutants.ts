@@ -12,6 +12,8 @@ export interface Mutant {
   /** The least that has to happen to the host for it to show. */
   readonly kinds: readonly Kind[];
   readonly scenario?: Scenario;
+  /** Whether the daemon answers its stop with an error. */
+  readonly daemon?: { readonly sulky: true };
   /** What the checker says of it. */
   readonly wrong: RegExp;
 }

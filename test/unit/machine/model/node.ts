@@ -15,8 +15,17 @@ export function factsOf(w: World): UnitFacts {
     ...{ invocationId: '1', triggeredBy: [], needDaemonReload: false },
     job: w.job === '' ? 0 : 1,
     service: {
-      ...{ type: 'exec', result: w.result, nRestarts: w.restarts, mainPid: 1, execMainStatus: 0, execMainCode: 0 },
+      ...{
+        type: 'exec',
+        result: w.result === 'success' ? w.result : 'exit-code',
+        nRestarts: w.restarts,
+        mainPid: 1,
+        execMainStatus: 0,
+        execMainCode: 0,
+      },
       execMainStartMonotonic: w.fresh ? NOTED + 1n : 0n,
+      execMainExitMonotonic: NOTED + 3n,
+      activeExitMonotonic: w.result === 'told' ? NOTED + 2n : NOTED + 3n,
       restart: w.loaded ? 'always' : 'on-failure',
       ...{ restartUsec: 0n, timeoutStopUsec: 0n, user: '', execStart: [], startLimitIntervalUsec: 0n },
     },
@@ -65,8 +74,10 @@ function order(w: World, job: World['job'], by: Who): void {
   w.job = job;
   w.by = by;
   // Systemd acts on a job at once, in practice before it reads the next call.
-  if (job !== 'start' && (w.act === 'active' || w.act === 'activating')) w.act = 'deactivating';
-  else if (w.act === 'auto') ended(w, 'inactive');
+  if (job !== 'start' && (w.act === 'active' || w.act === 'activating')) {
+    w.result = w.act === 'active' ? 'told' : 'success';
+    w.act = 'deactivating';
+  } else if (w.act === 'auto') ended(w, 'inactive');
 }
 
 /** The drop-in of the node wants two units. */
@@ -96,7 +107,8 @@ export function advance(w: World, sulky: boolean): string | undefined {
 
 function stopping(w: World, sulky: boolean): string | undefined {
   if (w.act === 'deactivating') {
-    w.result = sulky ? 'exit-code' : 'success';
+    if (!sulky) w.result = 'success';
+    else if (w.result !== 'told') w.result = 'exit-code';
     ended(w, sulky ? 'failed' : 'inactive');
   } else if (w.job === 'restart') w.job = 'start';
   else resolve(w, 'done');

@@ -48,6 +48,18 @@ export const STEPS: readonly Case[] = [
   { state: 'resume', of: 'a node that is stopped', at: { ...ARMED, ...DOWN, fallback: '' }, as: { way: 'forward' } },
   {
     state: 'resume',
+    of: 'a node that answered its stop with an error',
+    at: { ...ARMED, act: 'failed', runs: '', result: 'told', fallback: '' },
+    as: { way: 'forward' },
+  },
+  {
+    state: 'resume',
+    of: 'a node that is between the halves of a restart',
+    at: { ...ARMED, act: 'failed', runs: '', job: 'start', result: 'exit-code', fallback: '' },
+    as: { way: 'forward' },
+  },
+  {
+    state: 'resume',
     of: 'a node that has failed',
     at: { ...ARMED, act: 'failed', runs: '', fallback: '' },
     as: { way: 'forward' },

@@ -73,7 +73,8 @@ export interface World {
   /** The process was started after the clock was noted. */
   fresh: boolean;
   sick: boolean;
-  result: 'success' | 'exit-code';
+  /** `told`: ended with an error when it was told to stop, which systemd's times tell from one that ended by itself. */
+  result: 'success' | 'exit-code' | 'told';
   forgotten: boolean;
   // node-updater@: its unit, then its process
   tx: 'idle' | 'queued' | 'running';
