@@ -280,8 +280,10 @@ function judgeAnew(w: World): void {
 
 /** The process ends, however: its unit does, and systemd starts what stands in OnSuccess= and OnFailure=. */
 export function leave(w: World, model: Model): void {
+  // Where the step marks `open`; `go-back` looks for a way back before that.
+  const marks = w.state === 'go-back' ? 1 : 0;
   const begun =
-    (w.state === 'restore' || w.state === 'go-back') && (w.phase !== 'step' || w.op > 0) && w.phase !== 'intent';
+    (w.state === 'restore' || w.state === 'go-back') && (w.phase !== 'step' || w.op > marks) && w.phase !== 'intent';
   w.early = w.restoring !== '' && !w.open && !begun;
   w.tx = 'idle';
   clearProcess(w);
