@@ -12,6 +12,7 @@ const ends: Readonly<Record<string, StartEnd>> = {
   'asserts.service': 'assert',
   'lingers.service': 'lingers',
   'crashes.service': 'crashes',
+  'sulks.service': 'sulks',
 };
 
 busContract('a private bus', async (): Promise<ContractHost> => {

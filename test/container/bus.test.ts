@@ -13,6 +13,7 @@ const units: Readonly<Record<string, string>> = {
   'lingers.service': '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c "exec cat /run/lingers"\n',
   'crashes.service':
     '[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/false\nRestart=always\nRestartSec=100ms\n',
+  'sulks.service': `[Service]\nType=notify\nNotifyAccess=all\nExecStart=/bin/sh -c 'trap "exit 3" TERM; systemd-notify --ready; while :; do sleep 0.1; done'\n`,
   'masked.service': '',
   'installable.service': '[Service]\nExecStart=/bin/sleep 1000\n[Install]\nWantedBy=multi-user.target\n',
 };

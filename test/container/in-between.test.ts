@@ -88,3 +88,20 @@ describe('a first installation', () => {
     expect(await lab.facts()).toMatchObject({ current: '1.0.0', running: '1.0.0', leftovers: '' });
   });
 });
+
+describe('a backup whose updater goes down before it is proven', () => {
+  it('leaves a node alone that its operator stops meanwhile, and that answers him with an error [F086]', async () => {
+    lab = await makeLab();
+    await lab.host.sh('install -d -o demo -g demo -m 750 /srv/demo');
+    await lab.configure({ soak: '1s', data: '' });
+    await lab.publish('1.0.0', 'sulky');
+    expect((await lab.updater('upgrade')).status).toBe(0);
+    await lab.configure({ soak: '60s', data: '' });
+    await lab.updater('backup', 'create', '--no-wait');
+    await lab.host.waitFor(`tail -n 1 ${LEDGER} | grep -q '"state":"soak"'`);
+    // The probation is over by then, for systemd.
+    await killedAndTyped('systemctl daemon-reload', '/usr/bin/systemctl stop demo.service');
+    expect(await lab.facts()).toMatchObject({ current: '1.0.0', active: 'failed', running: 'none', leftovers: '' });
+    expect((await lab.lastEnd())?.outcome).toBe('stopped-by-operator');
+  });
+});

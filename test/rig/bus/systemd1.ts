@@ -144,7 +144,7 @@ function startUnit(state: State, message: Message): void {
 
 function endStart(state: State, job: string, unit: FakeUnit): void {
   const end = unit.startEnd;
-  const up = end === 'done' || end === 'lingers' || end === 'crashes';
+  const up = end === 'done' || end === 'lingers' || end === 'crashes' || end === 'sulks';
   if (up) markStarted(unit);
   else if (end === 'failed') Object.assign(unit, { active: 'failed', result: 'exit-code' });
   else unit.active = 'inactive';
@@ -174,7 +174,7 @@ function stopUnit(state: State, message: Message): void {
   const job = newJob(state, unit.name);
   state.peer.reply(message, 'o', [job]);
   if (replaced !== undefined) jobRemoved(state, replaced, 'canceled');
-  unit.active = 'inactive';
+  Object.assign(unit, unit.startEnd === 'sulks' ? { active: 'failed', result: 'exit-code' } : { active: 'inactive' });
   unit.stopped = process.hrtime.bigint() / 1000n;
   changed(state, unit);
   jobRemoved(state, job, 'done');

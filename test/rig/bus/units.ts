@@ -2,8 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { Variant } from 'dbus-next';
 
-/** How a start job of the unit ends, if nothing stops it first. `lingers` is done when it is told to, `skips` leaves the unit down, `crashes` restarts it for ever. */
-export type StartEnd = 'done' | 'failed' | 'timeout' | 'dependency' | 'skips' | 'assert' | 'lingers' | 'crashes';
+/** How a start job of the unit ends, if nothing stops it first. `lingers` is done when it is told to, `skips` leaves the unit down, `crashes` restarts it for ever, `sulks` answers its stop with an error. */
+export type StartEnd =
+  'done' | 'failed' | 'timeout' | 'dependency' | 'skips' | 'assert' | 'lingers' | 'crashes' | 'sulks';
 
 export interface FakeUnit {
   readonly name: string;
