@@ -12,6 +12,7 @@ import { diskError, EXIT, UpdaterError, type ErrorCode } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { parseFingerprint, type Fingerprint, type NodeName } from '../release.ts';
 import { readCertificates } from '../trust/certificate.ts';
+import { loadKeyState } from '../trust/key-state.ts';
 import { loadKeys } from '../trust/keys.ts';
 import { describeKey } from '../trust/openpgp.ts';
 import type { KeyFacts } from '../trust/openpgp.ts';
@@ -91,13 +92,25 @@ async function carryOut(change: Change, mode: Add['mode'], format: Format, host:
     ...(write === undefined ? [] : [`  write ${write.path}`]),
     ...(before.keys === keys ? [] : [`  edit ${config.path}: trust.keys`]),
     ...(remove === undefined ? [] : [`  remove ${remove}`]),
-    ...(before.keys === keys ? [] : ['The walk to the newest key set of the publisher begins again from these keys.']),
+    ...(before.keys === keys ? [] : await beginsAgain(node, host)),
   ];
   if (format === 'text') host.output.print(lines);
   if (mode !== 'dry-run') await makeIt(change, host);
   if (format === 'json') host.output.json({ schema: 1, dryRun: mode === 'dry-run', ...asData(change) });
   else host.output.print([mode === 'dry-run' ? 'Nothing was changed.' : 'Done. To try it now: node-updater check']);
   return EXIT.done;
+}
+
+/** An operator who is only told that a signature is by an unknown key might add one whose publisher has removed it. */
+async function beginsAgain(node: NodeName, host: Host): Promise<readonly string[]> {
+  const begins = 'The walk to the newest key set of the publisher begins again from these keys.';
+  const walked = (await loadKeyState(host.layout.node(node).keyState))?.steps.at(-1)?.number;
+  if (walked === undefined) return [begins];
+  return [
+    begins,
+    `Careful: ${node} had walked to key set ${walked}. Who holds a key that was removed since, and that is named here, can lead it elsewhere.`,
+    'A publisher’s new keys come by themselves, with its next key set. By hand it takes all of a set, and its number in trust.key_set.',
+  ];
 }
 
 function asData({ node, before, keys, write, config, remove }: Change): object {

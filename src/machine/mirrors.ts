@@ -9,7 +9,7 @@ import { acceptManifest, loadTrustState, nextTrustState, saveTrustState } from '
 import type { Parsed, TrustState } from '../trust/accept.ts';
 import { parseManifest } from '../trust/manifest.ts';
 import { highest } from '../trust/mirrors.ts';
-import { checkKeySet } from '../trust/rotation.ts';
+import { checkKeySet, underKeySet } from '../trust/rotation.ts';
 import type { TrustedSet } from '../trust/rotation.ts';
 import { verifyEnvelope } from '../trust/verify.ts';
 import type { MachineContext } from './context.ts';
@@ -133,20 +133,20 @@ export async function chooseManifest(
  */
 async function judge(
   bytes: Buffer,
-  { keys, threshold }: TrustedSet,
+  trusted: TrustedSet,
   floor: TrustState | undefined,
   context: MachineContext,
 ): Promise<Parsed | UpdaterError> {
   const { name, channel } = context.settings.source;
   try {
-    const verified = verifyEnvelope(bytes, keys, threshold, trustDeps(context));
+    const verified = verifyEnvelope(bytes, trusted.keys, trusted.threshold, trustDeps(context));
     const { text } = await context.heartbeat.during(verified);
     const parsed = { manifest: parseManifest(text), text };
     acceptManifest(parsed, floor, { name, channel, now: context.clock.now(), buildTime: context.buildTime });
     return parsed;
   } catch (error) {
     if (error instanceof UpdaterError && error.code.startsWith('TRUST_') && error.code !== 'TRUST_NO_KEYS')
-      return error;
+      return underKeySet(error, trusted);
     throw error;
   }
 }

@@ -14,7 +14,7 @@ import type { Digest, Version } from '../release.ts';
 import type { FetchFile } from '../orders.ts';
 import { fetchFailure, fetchFiles, tryFiles } from '../source/fetch-room.ts';
 import { verifyDetached } from '../trust/archive.ts';
-import { checkKeySet } from '../trust/rotation.ts';
+import { checkKeySet, underKeySet } from '../trust/rotation.ts';
 import type { MachineContext } from './context.ts';
 import { trustedKeys } from './key-walk.ts';
 import { failureOf, type Answer } from './run.ts';
@@ -122,20 +122,25 @@ async function verifyCopy(copy: string, transaction: Transaction, context: Machi
   const spooled = signatureFiles(version, artifact, context).map((each) => each.name);
   const checked = firstThatCounts(spooled, async (name) => {
     const signature = await readSpool(layout.cache, name, LIMITS.signature);
-    return verifyDetached(signed, signature, trusted.keys, trustDeps(context));
+    return verifyDetached(signed, signature, trusted.keys, trustDeps(context)).catch((error: unknown) => {
+      throw error instanceof UpdaterError ? underKeySet(error, trusted) : error;
+    });
   });
   const [, signer] = await heartbeat.during(both(checkDigest(file, copy, { version, digest }), checked));
   return { event: 'ok', facts: { signer } };
 }
 
-/** `names` is not empty. Throws what is wrong with the first one when none counts; what this host lacks is thrown at once. */
+/**
+ * `names` is not empty. Throws what is wrong with the first one when none counts; what this host lacks is thrown at once. That a
+ * verifier dies may be the doing of one mirror's signature.
+ */
 async function firstThatCounts<T>(names: readonly string[], judge: (name: string) => Promise<T>): Promise<T> {
   const refused: UpdaterError[] = [];
   for (const name of names) {
     try {
       return await judge(name);
     } catch (error) {
-      const theirs = error instanceof UpdaterError && /^TRUST_(?!VERIFIER|NO_KEYS)/.test(error.code);
+      const theirs = error instanceof UpdaterError && /^TRUST_(?!NO_KEYS)/.test(error.code);
       if (!theirs) throw error;
       refused.push(error);
     }

@@ -109,3 +109,18 @@ function fromFuture(set: KeySet, now: number): UpdaterError {
 function iso(time: number): string {
   return new Date(time).toISOString();
 }
+
+/** Codes of signatures that are not by keys that count. */
+const NOT_BY_THESE: ReadonlySet<string> = new Set(['TRUST_THRESHOLD', 'TRUST_KEY_EXPIRED', 'TRUST_KEY_REVOKED']);
+
+/**
+ * The same error, with a remedy for a host that has walked: there an operator who adds a key by hand would make the walk begin
+ * again, from keys that may have left for a reason, which is what somebody who holds one of them hopes for.
+ */
+export function underKeySet(error: UpdaterError, { number, expires }: TrustedSet): UpdaterError {
+  if (expires === undefined || !NOT_BY_THESE.has(error.code)) return error;
+  const remedy =
+    `What counts here are the keys of key set ${number}, to which the publisher itself has led. It must sign with them, or publish ` +
+    `${keySetPath(number + 1)}: tell it. Add no key for this: a change of keys.d makes the walk begin again, from keys that may have been removed since.`;
+  return new UpdaterError(error.code, error.message, { remedy, cause: error.cause });
+}

@@ -155,9 +155,11 @@ describe('keys list', () => {
     });
   });
 
-  it('says that a walk from other keys does not count any more', async () => {
+  it('says that a walk from other keys does not count any more, and before a change what it costs', async () => {
     await configure([a]);
     await walkTo(3, [b]);
+    await type('add', await handed(b), '--fingerprint', fingerprintOf(b), '--dry-run');
+    expect(said).toContain('demo had walked to key set 3. Who holds a key that was removed since');
     await configure([a, b]);
     await type('list');
     expect(said).toContain('had walked to key set 3 from other keys');

@@ -84,6 +84,21 @@ describe('a mirror whose signature kills gpgv', () => {
   });
 });
 
+describe('a manifest by a key that has left', () => {
+  it('is refused without the advice to add it: that would make the walk begin again [F044]', async () => {
+    const trust = await rig.trust([a]);
+    const stated = setOf({ number: 2, keys: [b], at: '2026-01-01T00:00:00Z', expires: '2030-01-01T00:00:00Z' });
+    await first.put('keys/2.json', await signedSet(gpg, stated, [a, b]));
+    await offer(first, manifestOf(5), b);
+    await rig.look([first], trust);
+    await offer(first, manifestOf(6), a);
+    await expect(rig.look([first], trust)).rejects.toMatchObject({
+      code: 'TRUST_THRESHOLD',
+      remedy: expect.stringMatching(/key set 2.*keys\/3\.json.*Add no key/) as string,
+    });
+  });
+});
+
 describe('a source that serves no manifest', () => {
   it('is told of once, and where there is no other one without a word on where it came from', async () => {
     await first.put('manifest.json', '<html>login');

@@ -3,6 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CODES, type UpdaterError } from '../../../src/errors.ts';
+import type { Run } from '../../../src/host/ports.ts';
+import { run } from '../../../src/host/run.ts';
 import { fetchArtifact, verifyArtifact } from '../../../src/machine/supply.ts';
 import type { Transaction } from '../../../src/machine/state.ts';
 import { makeKeyAt, type MadeKey } from '../trust/key-chain.ts';
@@ -88,6 +90,22 @@ describe('an archive', () => {
     const host = await context(first, second);
     await fetchArtifact(upgrade(), host);
     expect(await verifyArtifact(upgrade(), host)).toMatchObject({ event: 'ok' });
+  });
+
+  it('of which one mirror has a signature that kills gpgv is believed by the signature of the next [F018]', async () => {
+    for (const mirror of [first, second]) await put(mirror, BYTES);
+    let deaths = 1;
+    const dying: Run = async (command, options) => {
+      const ended = await run(command, options);
+      return command[0] === '/usr/bin/gpgv' && deaths-- > 0
+        ? { ...ended, status: undefined, signal: 'SIGABRT' }
+        : ended;
+    };
+    const host = { ...(await context(first, second)), run: dying };
+    await fetchArtifact(upgrade(), host);
+    expect(await verifyArtifact(upgrade(), host)).toMatchObject({ event: 'ok' });
+    const all = { ...host, run: ((command, options) => ((deaths = 1), dying(command, options))) satisfies Run };
+    expect((await refusal(verifyArtifact(upgrade(), all))).code).toBe('TRUST_VERIFIER');
   });
 
   it('of another product, signed by a key that counts, is refused: what the manifest names is its digest [F030]', async () => {
