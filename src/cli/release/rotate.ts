@@ -2,6 +2,7 @@
 import type { Argv } from 'yargs';
 import type { RotateOptions, Rotation } from '../../release/rotate.ts';
 import { refuse } from '../../release/refuse.ts';
+import type { KeySet } from '../../trust/key-set.ts';
 import type { TrustedKey } from '../../settings.ts';
 import type { TypedPath } from '../typed-path.ts';
 import {
@@ -86,16 +87,18 @@ async function rotation(args: Args, deps: ReleaseDeps, announce: Announce): Prom
       const lines = await writeRequest(target.path, request, deps.files);
       return { lines, value: { set: plan.set, warnings: plan.warnings, request: target.path } };
     }
-    const { set, warnings } = await rotate(options, told);
+    const { set, before, warnings } = await rotate(options, told);
     const uploaded = await upload(directory, target.uploads, deps);
-    const lines = [`published key set ${set.number} in ${directory}`, ...uploaded, renew(directory)];
+    const lines = [`published key set ${set.number} in ${directory}`, ...uploaded, renew(directory, set, before)];
     return { lines, value: { set, warnings, uploaded } };
   });
 }
 
 /** Hosts that took the key set wait for a manifest and archives that its keys have signed. */
-function renew(directory: string): string {
-  return `next, renew the manifest with the keys of this set: node-updater release publish ${directory} -u KEY…`;
+function renew(directory: string, set: KeySet, before: KeySet | undefined): string {
+  const stays = (before ?? set).keys.some(({ fingerprint }) => set.keys.some((key) => key.fingerprint === fingerprint));
+  const known = stays ? '' : ' --key FILE=FINGERPRINT (of one that signed the last manifest)';
+  return `next, renew the manifest with the keys of this set: node-updater release publish ${directory} -u KEY…${known}`;
 }
 
 async function productOf(directory: string): Promise<string> {
