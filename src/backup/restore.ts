@@ -121,6 +121,8 @@ function unfinished({ backup }: Journal, cause: unknown): UpdaterError {
 /** From the first rename to the last; each phase is durable before the next begins. */
 async function swapAll(journal: Journal, context: BackupContext): Promise<Journal> {
   const { targets } = journal;
+  // Whoever wrote it may have died before its name was on the disk; a power cut would leave the renames, and nothing that knows of them.
+  await context.files.flushDirectory(context.layout.restores);
   for (const target of targets) await prepareBefore(target);
   for (const { away } of targets) for (const move of away) await moveAway(move);
   await flush(targets, context);

@@ -62,6 +62,7 @@ const prune = assemble([
   roomStarts(TOLD),
   inRoom('reads the new backup', () => 'next', { needs: 'disk', ...TOLD }),
   inRoom('looks for restores that were begun', (w) => (w.journal === 'open' ? 'next' : { go: 'drops' }), TOLD),
+  inRoom('flushes the journal that it goes by', setting({ diskJournal: 'open' }), { needs: 'disk', ...TOLD }),
   inRoom('moves the data away', setting({ data: 'half' }), { needs: 'disk', ...TOLD }),
   inRoom(
     'finishes the restore',

@@ -110,7 +110,7 @@ export const DATA_MUTANTS: readonly Mutant[] = [
     change: (design) => withoutEffect(design, 'restore', 'flushes the data'),
     kinds: ['host crash'],
     scenario: 'restore',
-    wrong: HALF,
+    wrong: /by a journal that is not on the disk/,
   },
   {
     is: 'lets the node go when the room dies between the renames',

@@ -159,6 +159,13 @@ export const DATA_REOPENED: readonly Mutant[] = [
     wrong: /nothing goes on|left down/,
   },
   {
+    is: 'goes by an open journal that is not on the disk',
+    change: (design) => withoutEffect(design, 'restore', 'flushes the journal that it goes by'),
+    kinds: ['kill'],
+    scenario: 'restore',
+    wrong: /a journal that is not on the disk/,
+  },
+  {
     is: 'believes a closed journal that is not on the disk',
     change: (design) =>
       going(

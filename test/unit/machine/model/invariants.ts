@@ -114,6 +114,7 @@ function dataWrong(w: World, model: Model): Wrong {
   if (w.data === '') return undefined;
   if (w.runs !== '' && (w.data === 'half' || w.journal === 'open'))
     return 'a node runs while its data is being restored';
+  if (w.data === 'half' && w.diskJournal !== 'open') return 'data is moved by a journal that is not on the disk';
   if (w.backup === 'torn' || w.diskBackup === 'torn') return 'a backup that has its name is not whole';
   const { open } = model.book.page(w.ledger);
   if (open?.backup !== undefined && (w.diskBackup === '' || w.diskBackup === 'half'))

@@ -43,7 +43,12 @@ export const putting: readonly Step[] = [
     ...HALF,
   }),
   inRoom('flushes that', (w) => ((w.diskJournal = ''), putBackFails(w, 'DISK_IO')), { needs: 'disk', ...HALF }),
-  inRoom('moves the data away', setting({ data: 'half' }), { at: 'moves', needs: 'disk', ...HALF }),
+  inRoom('flushes the journal that it goes by', setting({ diskJournal: 'open' }), {
+    at: 'moves',
+    needs: 'disk',
+    ...HALF,
+  }),
+  inRoom('moves the data away', setting({ data: 'half' }), { needs: 'disk', ...HALF }),
   inRoom(
     'moves the backup in',
     after((w) => void (w.data = w.laid)),

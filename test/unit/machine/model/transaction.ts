@@ -278,13 +278,20 @@ function judgeAnew(w: World): void {
   if (w.journal !== '') w.journalOf = 'another';
 }
 
+const GIVING_UP: readonly string[] = [
+  'looks how often it has tried',
+  'looks for the file `restoring`',
+  'leaves it to the next run',
+];
+
 /** The process ends, however: its unit does, and systemd starts what stands in OnSuccess= and OnFailure=. */
 export function leave(w: World, model: Model): void {
   // Where the step marks `open`; `go-back` looks for a way back before that.
   const marks = w.state === 'go-back' ? 1 : 0;
   const begun =
     (w.state === 'restore' || w.state === 'go-back') && (w.phase !== 'step' || w.op > marks) && w.phase !== 'intent';
-  w.early = w.restoring !== '' && !w.open && !begun;
+  const gaveUp = w.answer === 'later' || GIVING_UP.includes(effectOf(w, model)?.say ?? '');
+  w.early = w.restoring !== '' && !w.open && (!begun || gaveUp);
   w.tx = 'idle';
   clearProcess(w);
   if (w.down === '' || w.down === 'stale') w.blind = false;

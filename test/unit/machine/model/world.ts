@@ -111,7 +111,7 @@ export interface World {
   self: boolean;
   /** Somebody's stop could not be told from ours. */
   blind: boolean;
-  /** The last run of the transaction died before it could mark `open`: what is held down waits for the next. */
+  /** The last run of the transaction died before it could mark `open`, or as it gave up: what is held down waits for the next. */
   early: boolean;
   evidence: boolean;
   soaked: boolean;
