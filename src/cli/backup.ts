@@ -110,8 +110,7 @@ async function verify(
   const verdicts: Verdict[] = [];
   for (const id of ids) {
     try {
-      const { paths } = await verifyBackup(id, context);
-      verdicts.push({ id, whole: paths.every(({ digests }) => digests !== undefined) ? 'whole' : 'unread' });
+      verdicts.push({ id, whole: isRead(await verifyBackup(id, context)) ? 'whole' : 'unread' });
     } catch (error) {
       if (!(error instanceof UpdaterError) || error.code !== 'BACKUP_DAMAGED') throw error;
       verdicts.push({ id, whole: 'damaged', message: error.message });
@@ -152,12 +151,17 @@ async function restore(
   return EXIT.done;
 }
 
-function dryRestoreLines(node: string, { id, at, from }: BackupRecord, paths: readonly string[]): Line[] {
+function isRead({ paths }: BackupRecord): boolean {
+  return paths.every(({ digests }) => digests !== undefined);
+}
+
+function dryRestoreLines(node: string, record: BackupRecord, paths: readonly string[]): Line[] {
+  const { id, at, from } = record;
   const version = from === undefined ? '' : ` of version ${from}`;
   return [
     `${node} would be stopped, and ${paths.join(', ')} put back to what it was at ${at}${version}.`,
     'What was written since would be kept beside it until the next update is committed; signing state would stay as it is.',
-    `${id} is whole. Nothing was changed.`,
+    `${id} ${isRead(record) ? 'is whole.' : UNREAD} Nothing was changed.`,
   ];
 }
 

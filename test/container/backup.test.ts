@@ -1,6 +1,6 @@
 /** The backup room as systemd runs it. Orders are written here in the transaction's place. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { BackupLine, BackupResult, BackupWork } from '../../src/orders.ts';
+import { isForNodeUp, type BackupLine, type BackupResult, type BackupWork } from '../../src/orders.ts';
 import type { BackupSettings } from '../../src/settings.ts';
 import type { Container } from '../rig/container/container.ts';
 import { bootInstalled } from '../rig/container/installed.ts';
@@ -29,7 +29,8 @@ async function order(work: BackupWork, change: Partial<BackupSettings> = {}): Pr
   const report = '/run/node-updater/demo/backup-report.jsonl';
   await host.sh(`rm -f ${report}`);
   // The room belongs to a transaction, and would start one.
-  await host.run(['systemctl', 'start', '--job-mode=ignore-dependencies', 'node-updater-backup@demo.service']);
+  const room = isForNodeUp(work) ? 'tend' : 'backup';
+  await host.run(['systemctl', 'start', '--job-mode=ignore-dependencies', `node-updater-${room}@demo.service`]);
   return JSON.parse(await host.read(report)) as BackupLine;
 }
 
@@ -37,8 +38,7 @@ async function done<Kind extends BackupWork['kind']>(
   work: Extract<BackupWork, { kind: Kind }>,
 ): Promise<Extract<BackupResult, { kind: Kind }>> {
   const line = await order(work);
-  if (line.kind === 'failed')
-    throw new Error(`${line.message}\n${await host.journal('-u', 'node-updater-backup@demo')}`);
+  if (line.kind === 'failed') throw new Error(`${line.message}\n${await host.journal('-u', 'node-updater-*@demo')}`);
   return line.result as Extract<BackupResult, { kind: Kind }>;
 }
 
@@ -94,8 +94,12 @@ describe('the backup room', () => {
     const { backup } = await done({ kind: 'create', reason: 'before 2.0.0' });
     const updater = (...words: string[]) => host.run(['node-updater', 'backup', ...words]);
     expect((await updater('list')).stdout).toContain('before 2.0.0; content not read yet');
+    const unread = { status: 0, stdout: expect.stringContaining('nobody knows their content') as string };
+    expect(await updater('verify')).toMatchObject(unread);
+    expect(await updater('restore', '--dry-run')).toMatchObject(unread);
+    await done({ kind: 'seal', backup });
     expect(await updater('verify')).toMatchObject({ status: 0, stdout: `${backup} is whole.\n` });
-    expect(await updater('restore', '--dry-run')).toMatchObject({ status: 0 });
+    expect((await updater('restore', '--dry-run')).stdout).toContain(`${backup} is whole.`);
     await host.sh(`echo x >>/backup/${backup}/0/db`);
     expect(await updater('verify', backup)).toMatchObject({ status: 5 });
     const estimate = await updater('create', '--dry-run');
