@@ -144,7 +144,7 @@ describe('what cannot be had or believed', () => {
 });
 
 describe('old versions', () => {
-  it('go after a commit, never what runs or the one before, and what is half removed is swept [S1.21][F114]', async () => {
+  it('go after a commit, never what runs, the one before, or what a program still runs from; what is half removed is swept [S1.21][F114][P52]', async () => {
     await installed();
     for (const version of ['2.0.0', '3.0.0', '4.0.0']) {
       await lab.publish(version);
@@ -156,6 +156,12 @@ describe('old versions', () => {
     const dry = await lab.updater('prune', '--keep', '2', '--dry-run');
     expect(dry.stdout).toContain('demo would lose 2.0.0');
     expect((await lab.updater('prune', '--keep', '1')).status).toBe(2);
+    await lab.host.sh(`cp /bin/sleep /opt/demo/versions/2.0.0/bin/left
+systemd-run --quiet --unit=left /opt/demo/versions/2.0.0/bin/left infinity`);
+    const kept = await lab.updater('prune', '--keep', '2');
+    expect(kept.stdout).toContain('a program of it still runs');
+    expect(await staged()).toBe('2.0.0 3.0.0 4.0.0');
+    await lab.host.sh('systemctl stop left.service');
     const { status, stdout } = await lab.updater('prune', '--keep', '2');
     expect({ status, stdout }).toMatchObject({
       status: 0,
