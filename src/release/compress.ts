@@ -40,7 +40,8 @@ export async function compress(
 /** `others` must not fail meanwhile: a program that has ended takes nothing more, and a pipe to it never says so. */
 async function feed(blocks: AsyncIterable<Buffer>, stream: Duplex, others: readonly Promise<void>[]): Promise<void> {
   const failures = others.map((other) => other.then(() => new Promise<never>(() => undefined)));
-  for (const failure of failures) failure.catch(() => undefined); // also when no block is left to race with
+  // With no block left to race with, nobody here hears of a failure: compress() waits for the others themselves, and throws it.
+  for (const failure of failures) failure.catch(() => undefined);
   try {
     for await (const block of blocks) await Promise.race([writeTo(stream, block), ...failures]);
     stream.end();

@@ -6,6 +6,7 @@
 import { globSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { makeLab, type Lab } from '../rig/lab/lab.ts';
+import { runs } from '../rig/lab/runs.ts';
 
 let lab: Lab;
 afterEach(() => lab[Symbol.asyncDispose]());
@@ -13,14 +14,6 @@ afterEach(() => lab[Symbol.asyncDispose]());
 const dropIn = `[Service]
 Environment=LD_PRELOAD=/srv/libfaketime.so FAKETIME_TIMESTAMP_FILE=/srv/clock FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1
 `;
-
-const runs = (version: string) => ({
-  current: version,
-  fallback: '',
-  active: 'active',
-  running: version,
-  leftovers: '',
-});
 
 /** The transaction's clock from now on: an offset (`-10y`, `+1d`). */
 const setClock = (offset: string) => lab.host.sh(`echo '${offset}' >/srv/clock`);

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { cases } from '../rig/cases.ts';
 import { makeLab, type Lab } from '../rig/lab/lab.ts';
+import { runs } from '../rig/lab/runs.ts';
 
 let lab: Lab;
 afterEach(() => lab[Symbol.asyncDispose]());
@@ -21,14 +22,6 @@ async function upgraded(): Promise<void> {
   const { status, stdout, stderr } = await lab.updater('upgrade');
   expect(status, stdout + stderr).toBe(0);
 }
-
-const runs = (version: string) => ({
-  current: version,
-  fallback: '',
-  active: 'active',
-  running: version,
-  leftovers: '',
-});
 
 const starts = () => lab.host.sh('echo $(cat /srv/demo/starts)');
 const epoch = () => lab.host.sh('cat /srv/demo/epoch');

@@ -7,20 +7,13 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { LedgerRecord } from '../../src/machine/record.ts';
 import { sample } from '../rig/cases.ts';
 import { makeLab, type Lab } from '../rig/lab/lab.ts';
+import { runs } from '../rig/lab/runs.ts';
 
 let lab: Lab;
 afterEach(() => lab[Symbol.asyncDispose]());
 
 const LEDGER = '/var/lib/node-updater/demo/ledger.jsonl';
 const PAGE = 4096;
-
-const runs = (version: string) => ({
-  current: version,
-  fallback: '',
-  active: 'active',
-  running: version,
-  leftovers: '',
-});
 
 async function installed(): Promise<void> {
   lab = await makeLab();

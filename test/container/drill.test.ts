@@ -1,16 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { makeLab, type Lab } from '../rig/lab/lab.ts';
+import { runs } from '../rig/lab/runs.ts';
 
 let lab: Lab;
 afterEach(() => lab[Symbol.asyncDispose]());
-
-const committed = (version: string) => ({
-  current: version,
-  fallback: '',
-  active: 'active',
-  running: version,
-  leftovers: '',
-});
 
 async function installed(): Promise<void> {
   lab = await makeLab();
@@ -30,7 +23,7 @@ describe('a drill', () => {
     expect(status, stderr).toBe(0);
     expect(stdout).toMatch(/The drill went as it should: 1\.0\.0 was put back and is healthy\./);
     expect(stdout).toMatch(/found out after +\d+\.\d\d s\n.*1\.0\.0 put back after another \d+\.\d\d s\n/);
-    expect(await lab.facts()).toEqual(committed('1.0.0'));
+    expect(await lab.facts()).toEqual(runs('1.0.0'));
     expect(await processOfNode()).not.toBe(before);
     expect(await lab.host.sh('ls -A /opt/demo/versions | xargs')).toBe('.1.0.0.complete .1.0.0.files 1.0.0');
     expect(await lab.lastEnd()).toMatchObject({ outcome: 'rolled-back', failure: { code: 'GATE_EXITED' } });
@@ -43,7 +36,7 @@ describe('a drill', () => {
     );
     await lab.publish('2.0.0');
     expect((await lab.updater('upgrade')).status).toBe(0);
-    expect(await lab.facts()).toEqual(committed('2.0.0'));
+    expect(await lab.facts()).toEqual(runs('2.0.0'));
   });
 
   it('says first what it will do, and does nothing before its operator agrees', async () => {
@@ -78,7 +71,7 @@ describe('a drill', () => {
     await lab.host.waitFor('[ "$(readlink /opt/demo/current)" = versions/1.0.0-drill ]');
     await lab.host.sh('systemctl kill --signal=KILL node-updater@demo.service');
     expect(await lab.waitForEnd(2)).toBe('rolled-back');
-    expect(await lab.facts()).toEqual(committed('1.0.0'));
+    expect(await lab.facts()).toEqual(runs('1.0.0'));
     expect(await lab.host.sh('ls -A /opt/demo/versions | xargs')).toBe('.1.0.0.complete .1.0.0.files 1.0.0');
   });
 });

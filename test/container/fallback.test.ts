@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { makeLab, type Lab } from '../rig/lab/lab.ts';
+import { runs } from '../rig/lab/runs.ts';
 
 let lab: Lab;
 afterEach(() => lab[Symbol.asyncDispose]());
@@ -32,21 +33,13 @@ ExecStart=sleep 2
 `;
 
 const killUpdater = 'systemctl kill --signal=KILL node-updater@demo.service';
-const committed = (version: string) => ({
-  current: version,
-  fallback: '',
-  active: 'active',
-  running: version,
-  leftovers: '',
-});
-
 describe('when the updater is killed', () => {
   it('in the soak, the old version is back and proven healthy, the journal says so, and the release is tried again once [S1.20][S1.28][S2.32][S2.33][F110]', async () => {
     await installed({ soak: '60s' });
     await underWay('soak');
     await lab.host.sh(killUpdater);
     expect(await lab.waitForEnd(2)).toBe('rolled-back');
-    expect(await lab.facts()).toEqual(committed('1.0.0'));
+    expect(await lab.facts()).toEqual(runs('1.0.0'));
     expect(await lab.lastEnd()).toMatchObject({ failure: { code: 'ACTIVATE_INTERRUPTED' } });
     expect(await lab.lastEnd()).not.toHaveProperty('quarantine');
     const proven = { kind: 'result', state: 'gate-old', event: 'ok' };
@@ -55,7 +48,7 @@ describe('when the updater is killed', () => {
     expect(told).toContain('The node was put back to 1.0.0 from 2.0.0');
     await lab.configure({ soak: '1s' });
     expect((await lab.updater('upgrade')).status).toBe(0);
-    expect(await lab.facts()).toEqual(committed('2.0.0'));
+    expect(await lab.facts()).toEqual(runs('2.0.0'));
   });
 
   it('while the node is stopped, the node is back', async () => {
@@ -66,7 +59,7 @@ describe('when the updater is killed', () => {
     await underWay('start');
     await lab.host.sh(killUpdater);
     await lab.waitForEnd(2);
-    expect(await lab.facts()).toEqual(committed('1.0.0'));
+    expect(await lab.facts()).toEqual(runs('1.0.0'));
   });
 
   it('twice over one version, that version is quarantined', async () => {
@@ -93,7 +86,7 @@ describe('when the updater is killed', () => {
     await lab.host.sh('systemctl kill --signal=STOP node-updater@demo.service');
     await lab.host.waitFor('[ "$(readlink /opt/demo/current)" = versions/1.0.0 ]', { timeout: 180 });
     expect(await lab.waitForEnd(2)).toBe('rolled-back');
-    expect(await lab.facts()).toEqual(committed('1.0.0'));
+    expect(await lab.facts()).toEqual(runs('1.0.0'));
   });
 });
 
@@ -122,7 +115,7 @@ describe('when the host goes down in the soak', () => {
       expect(await lab.waitForEnd(2)).toBe('rolled-back');
       expect(await lab.lastEnd()).not.toHaveProperty('quarantine');
       expect((await lab.updater('upgrade')).status).toBe(0);
-      expect(await lab.facts()).toEqual(committed('2.0.0'));
+      expect(await lab.facts()).toEqual(runs('2.0.0'));
     },
   );
 
@@ -168,7 +161,7 @@ describe('an operator', () => {
     await underWay('soak');
     await lab.host.sh('systemctl restart demo.service');
     expect(await lab.waitForEnd(2)).toBe('committed');
-    expect(await lab.facts()).toEqual(committed('2.0.0'));
+    expect(await lab.facts()).toEqual(runs('2.0.0'));
   });
 
   it('who asks for a rollback in the soak gets the old version at once, and the candidate stays away; prune has to wait [F114][P43]', async () => {
@@ -177,7 +170,7 @@ describe('an operator', () => {
     expect((await lab.updater('prune', '--keep', '2')).status).toBe(75);
     const { status, stderr } = await lab.updater('rollback');
     expect(status, stderr).toBe(0);
-    expect(await lab.facts()).toEqual(committed('1.0.0'));
+    expect(await lab.facts()).toEqual(runs('1.0.0'));
     expect(await lab.lastEnd()).toMatchObject({ quarantine: { version: '2.0.0', cause: 'operator' } });
   });
 
@@ -187,12 +180,12 @@ describe('an operator', () => {
     await lab.publish('2.0.0');
     await lab.updater('upgrade');
     expect((await lab.updater('rollback')).status).toBe(0);
-    expect(await lab.facts()).toEqual(committed('1.0.0'));
+    expect(await lab.facts()).toEqual(runs('1.0.0'));
     // What was rolled back from does not come back by itself.
     await lab.updater('upgrade');
     expect((await lab.facts()).running).toBe('1.0.0');
     expect((await lab.updater('rollback', '--to', '2.0.0')).status).toBe(0);
-    expect(await lab.facts()).toEqual(committed('2.0.0'));
+    expect(await lab.facts()).toEqual(runs('2.0.0'));
     expect((await lab.updater('rollback', '--to', '9.9.9')).status).toBe(1);
   });
 
@@ -203,7 +196,7 @@ describe('an operator', () => {
     expect(answers.map((answer) => answer.status).sort()).toContain(0);
     expect(answers.every(({ status }) => status === 0 || status === 75)).toBe(true);
     expect((await lab.ledger()).filter(({ entry }) => entry.kind === 'opened').length).toBe(2);
-    expect(await lab.facts()).toEqual(committed('2.0.0'));
+    expect(await lab.facts()).toEqual(runs('2.0.0'));
   });
 
   it('who interrupts the command with Ctrl-C ends the following, not the update [F118]', async () => {
@@ -212,7 +205,7 @@ describe('an operator', () => {
     const followed = await lab.host.run(['timeout', '--foreground', '--signal=INT', '4', 'node-updater', 'upgrade']);
     expect(followed.stdout + followed.stderr).toMatch(/goes on/);
     expect(await lab.waitForEnd(2)).toBe('committed');
-    expect(await lab.facts()).toEqual(committed('2.0.0'));
+    expect(await lab.facts()).toEqual(runs('2.0.0'));
   });
 
   it('who stops the transaction unit gets the old version back, and that is the reason on record, whatever the room was doing [P16]', async () => {
@@ -223,7 +216,7 @@ describe('an operator', () => {
     expect((await lab.host.run(['bash', '-c', atOnce])).status).toBe(0);
     expect(await lab.waitForEnd(2)).toBe('rolled-back');
     expect(await lab.lastEnd()).toMatchObject({ failure: { code: 'ACTIVATE_INTERRUPTED' } });
-    expect(await lab.facts()).toEqual(committed('1.0.0'));
+    expect(await lab.facts()).toEqual(runs('1.0.0'));
   });
 
   it('may kill dbus-daemon in the soak: a lost bus says nothing about the node [F087]', async () => {
@@ -231,7 +224,7 @@ describe('an operator', () => {
     await underWay('soak');
     await lab.host.sh('systemctl kill --signal=KILL dbus.service');
     expect(await lab.waitForEnd(2)).toBe('committed');
-    expect(await lab.facts()).toEqual(committed('2.0.0'));
+    expect(await lab.facts()).toEqual(runs('2.0.0'));
   });
 
   it('can type daemon-reload and daemon-reexec in the soak [F088]', async () => {
@@ -239,6 +232,6 @@ describe('an operator', () => {
     await underWay('soak');
     await lab.host.sh('systemctl daemon-reload; systemctl daemon-reexec');
     expect(await lab.waitForEnd(2)).toBe('committed');
-    expect(await lab.facts()).toEqual(committed('2.0.0'));
+    expect(await lab.facts()).toEqual(runs('2.0.0'));
   });
 });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeCa } from '../rig/http/certificates.ts';
 import { makeLab, type Lab } from '../rig/lab/lab.ts';
+import { runs } from '../rig/lab/runs.ts';
 import { makeTree } from '../rig/lab/tree.ts';
 
 const HTTP = join(import.meta.dirname, '../rig/http');
@@ -13,14 +14,6 @@ const NODE = '/usr/lib/node-autoupdate/node';
 /** More than what a server has sent before anybody reads it. */
 const MUCH = 32 * 1024 * 1024;
 let lab: Lab;
-
-const runs = (version: string) => ({
-  current: version,
-  fallback: '',
-  active: 'active',
-  running: version,
-  leftovers: '',
-});
 
 beforeEach(async () => {
   lab = await makeLab();

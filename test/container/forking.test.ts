@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { makeLab, type Lab } from '../rig/lab/lab.ts';
+import { runs } from '../rig/lab/runs.ts';
 import type { Behaviour } from '../rig/lab/tree.ts';
 
 let lab: Lab;
@@ -16,14 +17,6 @@ Restart=on-failure
 [Install]
 WantedBy=multi-user.target
 `;
-
-const runs = (version: string) => ({
-  current: version,
-  fallback: '',
-  active: 'active',
-  running: version,
-  leftovers: '',
-});
 
 /** 1.0.0 committed, under the operator's own unit; no probe looks at it, only systemd's word counts. */
 async function installed(): Promise<void> {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { makeLab, type Lab } from '../rig/lab/lab.ts';
+import { runs } from '../rig/lab/runs.ts';
 import type { Behaviour } from '../rig/lab/tree.ts';
 
 let lab: Lab;
@@ -14,23 +15,15 @@ async function installed(...changes: Parameters<Lab['configure']>): Promise<void
   expect(status, stderr).toBe(0);
 }
 
-const committed = (version: string) => ({
-  current: version,
-  fallback: '',
-  active: 'active',
-  running: version,
-  leftovers: '',
-});
-
 describe('a first installation', () => {
   it('generates the unit, starts it, commits, and starts it at boot without a login, where there is no Docker [S1.3][S1.33][S2.1][S2.2][S1.42][S1.43]', async () => {
     await installed({ more: 'memory_max = "512M"\ncpu_quota = "80%"\n' });
-    expect(await lab.facts()).toEqual(committed('1.0.0'));
+    expect(await lab.facts()).toEqual(runs('1.0.0'));
     expect(await lab.host.sh('systemctl is-enabled demo.service')).toBe('enabled');
     const show = await lab.host.sh('systemctl show demo.service -P Restart -P MemoryMax -P CPUQuotaPerSecUSec -P User');
     expect(show.split('\n')).toEqual(expect.arrayContaining(['536870912', '800ms', 'demo']));
     await lab.host.reboot();
-    expect(await lab.facts()).toEqual(committed('1.0.0'));
+    expect(await lab.facts()).toEqual(runs('1.0.0'));
   });
 
   it('that fails its gate stops the unit and removes `current`, and a later version is still taken', async () => {
@@ -41,7 +34,7 @@ describe('a first installation', () => {
     expect(await lab.facts()).toMatchObject({ current: '', fallback: '', active: 'inactive', leftovers: '' });
     await lab.publish('1.0.1');
     expect((await lab.updater('upgrade')).status).toBe(0);
-    expect(await lab.facts()).toEqual(committed('1.0.1'));
+    expect(await lab.facts()).toEqual(runs('1.0.1'));
   });
 });
 
@@ -51,7 +44,7 @@ describe('an upgrade', () => {
     await lab.publish('2.0.0');
     const { status, stderr } = await lab.updater('upgrade');
     expect(status, stderr).toBe(0);
-    expect(await lab.facts()).toEqual(committed('2.0.0'));
+    expect(await lab.facts()).toEqual(runs('2.0.0'));
     expect((await lab.lastEnd())?.outcome).toBe('committed');
   });
 
@@ -85,7 +78,7 @@ describe('an upgrade', () => {
       await installed({ soak: '2s', ...changes });
       await lab.publish('2.0.0', behaviour);
       expect((await lab.updater('upgrade')).status).toBe(3);
-      expect(await lab.facts()).toEqual(committed('1.0.0'));
+      expect(await lab.facts()).toEqual(runs('1.0.0'));
       expect(await lab.lastEnd()).toMatchObject({
         outcome: 'rolled-back',
         failure: { code },
@@ -118,7 +111,7 @@ describe('an upgrade', () => {
     await lab.updater('upgrade');
     await lab.publish('2.0.0');
     expect((await lab.updater('upgrade')).status).toBe(0);
-    expect(await lab.facts()).toEqual(committed('2.0.0'));
+    expect(await lab.facts()).toEqual(runs('2.0.0'));
   });
 
   it('does not start a node that its operator has stopped [P15]', async () => {
@@ -129,7 +122,7 @@ describe('an upgrade', () => {
     expect(await lab.facts()).toMatchObject({ current: '1.0.0', active: 'inactive', fallback: '' });
     await lab.host.sh('systemctl start demo.service');
     expect((await lab.updater('upgrade')).status).toBe(0);
-    expect(await lab.facts()).toEqual(committed('2.0.0'));
+    expect(await lab.facts()).toEqual(runs('2.0.0'));
   });
 
   it('is refused while the unit of the fallback is masked, before anything is stopped [P30]', async () => {

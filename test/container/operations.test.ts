@@ -1,6 +1,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { makeLab, type Lab } from '../rig/lab/lab.ts';
+import { runs } from '../rig/lab/runs.ts';
 
 let lab: Lab;
 afterEach(() => lab[Symbol.asyncDispose]());
@@ -16,14 +17,6 @@ async function installed(): Promise<void> {
 interface Status {
   readonly nodes: readonly { readonly state: string; readonly current: string }[];
 }
-
-const runs = (version: string) => ({
-  current: version,
-  fallback: '',
-  active: 'active',
-  running: version,
-  leftovers: '',
-});
 
 /** Changes one byte in the middle of a published archive. */
 async function damage(version: string): Promise<void> {

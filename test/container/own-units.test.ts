@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { makeLab, type Lab } from '../rig/lab/lab.ts';
+import { runs } from '../rig/lab/runs.ts';
 import type { Behaviour } from '../rig/lab/tree.ts';
 
 let lab: Lab;
@@ -24,14 +25,6 @@ async function installed(unit: string, behaviour: Behaviour = 'good'): Promise<v
   const { status, stderr } = await lab.updater('upgrade');
   expect(status, stderr).toBe(0);
 }
-
-const runs = (version: string) => ({
-  current: version,
-  fallback: '',
-  active: 'active',
-  running: version,
-  leftovers: '',
-});
 
 describe('a node under its operator’s own unit', () => {
   it('is upgraded and put back as any other; what it needs is added once, beside the unit, which is not touched [P47]', async () => {

@@ -1,16 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { makeLab, type Changes, type Lab } from '../rig/lab/lab.ts';
+import { runs } from '../rig/lab/runs.ts';
 
 let lab: Lab;
 afterEach(() => lab[Symbol.asyncDispose]());
-
-const runs = (version: string) => ({
-  current: version,
-  fallback: '',
-  active: 'active',
-  running: version,
-  leftovers: '',
-});
 
 async function installed(changes: Changes = {}): Promise<void> {
   lab = await makeLab();

@@ -4,17 +4,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { makeLab, type Lab } from '../rig/lab/lab.ts';
+import { runs } from '../rig/lab/runs.ts';
 
 const ROOMS = join(import.meta.dirname, '../fixtures/rooms');
 let lab: Lab;
-
-const runs = (version: string) => ({
-  current: version,
-  fallback: '',
-  active: 'active',
-  running: version,
-  leftovers: '',
-});
 
 /** A host whose node runs 1.0.0, committed, and may take 2.0.0. */
 async function installed(): Promise<void> {

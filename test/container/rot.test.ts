@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { makeLab, type Lab } from '../rig/lab/lab.ts';
+import { runs } from '../rig/lab/runs.ts';
 import type { VersionsReport } from '../../src/cli/versions.ts';
 
 const OLD = '/opt/demo/versions/1.0.0';
@@ -28,14 +29,6 @@ async function rot(path: string): Promise<void> {
   await lab.host.sh(`byte=$(od -An -tu1 -j 5 -N 1 ${path} | tr -d ' ')
 printf "\\\\$(printf %03o $((byte ^ 1)))" | dd of=${path} bs=1 seek=5 conv=notrunc status=none`);
 }
-
-const runs = (version: string) => ({
-  current: version,
-  fallback: '',
-  active: 'active',
-  running: version,
-  leftovers: '',
-});
 
 const mainPid = (): Promise<string> => lab.host.sh('systemctl show -P MainPID demo.service');
 

@@ -1,16 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { makeLab, type Lab } from '../rig/lab/lab.ts';
+import { runs } from '../rig/lab/runs.ts';
 
 let lab: Lab;
 afterEach(() => lab[Symbol.asyncDispose]());
-
-const runs = (version: string) => ({
-  current: version,
-  fallback: '',
-  active: 'active',
-  running: version,
-  leftovers: '',
-});
 
 const upgrade = async (node: string): Promise<void> => {
   const { status, stderr } = await lab.updater('upgrade', node);
