@@ -1,4 +1,5 @@
 /** The peak memory (VmHWM) of the fetch room and of verify + header pass + unpack, for archives of very different sizes. */
+import { join } from 'node:path';
 import type { Figure } from './figures.ts';
 import { openRooms } from './ours.ts';
 import { openReleases } from './releases.ts';
@@ -21,7 +22,7 @@ export async function memoryFigures(work: string): Promise<Figure[]> {
     for (const { format, level } of FORMATS) {
       const version = `1.0.0-${format}-${String(bytes)}`;
       const release = await releases.make({ version, content: 'random', files: 20, bytes, format, level });
-      rooms.clear();
+      rooms.moveTo(join(work, version));
       await rooms.fetch(release);
       await rooms.supply(release, 'durable');
       const { fetch, supply } = rooms.peaks();

@@ -1,7 +1,6 @@
 /** Our rooms as they run on a host: the bundle, on the private Node, with the flags of their units. */
 import { build } from 'esbuild';
-import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FetchOrder } from '../../src/orders.ts';
 import { parseNodeName, type NodeName } from '../../src/release.ts';
@@ -22,8 +21,8 @@ export interface Rooms extends Disposable {
   supply(release: Release, durability: Job['durability']): Promise<Cost>;
   /** MiB: the peak of the last run of each. */
   peaks(): { fetch: number; supply: number };
-  /** Puts away what they made. */
-  clear(): void;
+  /** From now on they work below this directory; what they made elsewhere stays there. */
+  moveTo(directory: string): void;
 }
 
 /** @param work a directory of ours  @param origin where the releases are served */
@@ -31,8 +30,8 @@ export async function openRooms(work: string, origin: string, key: TrustedKey): 
   const program = await bundleSupply(work);
   const node = parseNodeName(`bench-${String(process.pid)}`);
   if (node === undefined) throw new Error('no name for the node');
-  const root = join(work, 'host');
-  const cache = join(root, 'var/cache/node-updater', node);
+  let root = join(work, 'host');
+  const cacheIn = () => join(root, 'var/cache/node-updater', node);
   const orders = join('/run/node-updater', node);
   const peakFiles = { fetch: join(work, 'peak-fetch'), supply: join(work, 'peak-supply') };
   const preload = join(work, 'peak.cjs');
@@ -41,6 +40,7 @@ export async function openRooms(work: string, origin: string, key: TrustedKey): 
   return {
     node,
     fetch: (release) => {
+      const cache = cacheIn();
       mkdirSync(cache, { recursive: true });
       mkdirSync(orders, { recursive: true });
       chmodSync(cache, 0o750);
@@ -61,21 +61,13 @@ export async function openRooms(work: string, origin: string, key: TrustedKey): 
       return measure([NODE, ...flags, program, file], peaked(peakFiles.supply));
     },
     peaks: () => ({ fetch: peakIn(peakFiles.fetch), supply: peakIn(peakFiles.supply) }),
-    clear: () => {
-      setAside(root);
+    moveTo: (directory) => {
+      root = join(directory, 'host');
     },
     [Symbol.dispose]: () => {
       rmSync(orders, { recursive: true, force: true });
     },
   };
-}
-
-/**
- * Out of the way of the next run. Nothing is deleted before all is measured: ext4 looks long for an inode where many
- * were freed a moment ago, and who makes files then pays seconds for it.
- */
-export function setAside(path: string): void {
-  if (existsSync(path)) renameSync(path, `${path}-${randomBytes(4).toString('hex')}`);
 }
 
 // Written at the very end, when the kernel's own high-water mark says all.

@@ -1,23 +1,29 @@
-/** fetch + verify + unpack against `curl; gpgv; tar -x`, of the same archive, on the same disk, in turn. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+/** fetch + verify + unpack against `curl; gpgv; tar -x`, of the same archive, in turn, each on a disk of its own. */
 import { join } from 'node:path';
+import { freshDisk } from './disk.ts';
 import type { Figure } from './figures.ts';
-import { measure, medianCost, type Cost } from './measure.ts';
-import { openRooms, setAside, type Rooms } from './ours.ts';
+import { medianCost, type Cost } from './measure.ts';
+import { peer } from './peers.ts';
+import { openRooms, type Rooms } from './ours.ts';
 import { openReleases, type Release, type Releases } from './releases.ts';
+import type { Job } from './supply.ts';
 import { run } from '../../src/host/run.ts';
 
 const TARGET = 1.3;
 
-interface Sums {
-  readonly ours: Cost;
-  readonly oursWithoutSync: Cost;
-  readonly fetch: Cost;
-  readonly supply: Cost;
-  readonly supplyWithoutSync: Cost;
-  readonly peer: Cost;
-  readonly peerWithSync: Cost;
-}
+type Durability = Job['durability'];
+
+const MEASURED = [
+  'fetch',
+  'supply',
+  'ours',
+  'supplyWithoutSync',
+  'oursWithoutSync',
+  'plain',
+  'durable',
+  'as careful',
+] as const;
+type Sums = Readonly<Record<(typeof MEASURED)[number], Cost>>;
 
 export async function supplyFigures(work: string, rounds: number): Promise<Figure[]> {
   await using releases = await openReleases(work);
@@ -44,60 +50,32 @@ interface Bench {
 }
 
 async function compare(release: Release, bench: Bench): Promise<Sums> {
-  const { rooms } = bench;
-  const all: { [Name in keyof Sums]: Cost[] } = {
-    ours: [],
-    oursWithoutSync: [],
-    fetch: [],
-    supply: [],
-    supplyWithoutSync: [],
-    peer: [],
-    peerWithSync: [],
-  };
+  const all = new Map(MEASURED.map((name) => [name, [] as Cost[]]));
+  const keep = (name: keyof Sums, cost: Cost) => all.get(name)?.push(cost);
+  const place = { ...bench, origin: bench.releases.origin };
   for (let round = 0; round < bench.rounds; round++) {
-    for (const durability of ['durable', 'no final sync'] as const) {
-      await settle(bench);
-      const fetch = await rooms.fetch(release);
-      const supply = await rooms.supply(release, durability);
-      all[durability === 'durable' ? 'ours' : 'oursWithoutSync'].push(plus(fetch, supply));
-      all.fetch.push(fetch);
-      all[durability === 'durable' ? 'supply' : 'supplyWithoutSync'].push(supply);
-      await settle(bench);
-      all[durability === 'durable' ? 'peerWithSync' : 'peer'].push(await peer(release, bench, durability));
-    }
+    const { fetch, supply } = await ours(release, bench, 'durable');
+    keep('fetch', fetch);
+    keep('supply', supply);
+    keep('ours', plus(fetch, supply));
+    keep('plain', await peer('plain', release, place));
+    const without = await ours(release, bench, 'no final sync');
+    keep('supplyWithoutSync', without.supply);
+    keep('oursWithoutSync', plus(without.fetch, without.supply));
+    keep('durable', await peer('durable', release, place));
+    keep('as careful', await peer('as careful', release, place));
   }
-  return {
-    ours: medianCost(all.ours),
-    oursWithoutSync: medianCost(all.oursWithoutSync),
-    fetch: medianCost(all.fetch),
-    supply: medianCost(all.supply),
-    supplyWithoutSync: medianCost(all.supplyWithoutSync),
-    peer: medianCost(all.peer),
-    peerWithSync: medianCost(all.peerWithSync),
-  };
+  return Object.fromEntries([...all].map(([name, costs]) => [name, medianCost(costs)])) as Sums;
 }
 
-/** Nobody pays for what another left to be written, or for its files. */
-async function settle({ rooms, work }: Bench): Promise<void> {
-  rooms.clear();
-  setAside(join(work, 'peer'));
-  await measure(['sync', '-f', work]);
-}
-
-async function peer(release: Release, { releases, keyring, work }: Bench, durability: string): Promise<Cost> {
-  const directory = join(work, 'peer');
-  mkdirSync(directory);
-  const name = release.archive.split('/').at(-1) ?? '';
-  const script = `set -e; cd ${directory}
-curl -sSf -o a ${releases.origin}/${release.version}/${name}
-curl -sSf -o a.asc ${releases.origin}/${release.version}/${name}.asc
-gpgv -q --keyring ${keyring} a.asc a
-mkdir tree; tar -xf a -C tree
-${durability === 'durable' ? 'sync -f tree' : ''}
-`;
-  const file = join(work, 'peer.sh');
-  writeFileSync(file, script);
-  return measure(['sh', file]);
+async function ours(
+  release: Release,
+  { rooms, work }: Bench,
+  durability: Durability,
+): Promise<{ fetch: Cost; supply: Cost }> {
+  await using disk = await freshDisk(work);
+  rooms.moveTo(disk.directory);
+  return { fetch: await rooms.fetch(release), supply: await rooms.supply(release, durability) };
 }
 
 function plus(a: Cost, b: Cost): Cost {
@@ -105,7 +83,8 @@ function plus(a: Cost, b: Cost): Cost {
 }
 
 function figuresOf(format: string, release: Release, sums: Sums): Figure[] {
-  const { ours, oursWithoutSync, peer, peerWithSync, fetch, supply, supplyWithoutSync } = sums;
+  const { ours, oursWithoutSync, plain, durable, fetch, supply, supplyWithoutSync } = sums;
+  const careful = sums['as careful'];
   const size = `${String(Math.round(release.artifact.size / 1e6))} MB`;
   const name = `fetch + verify + unpack, 500 MB, 9,000 files, ${format} (${size})`;
   const parts = `fetch room ${shown(fetch)}, verify + stage ${shown(supply)}`;
@@ -113,21 +92,27 @@ function figuresOf(format: string, release: Release, sums: Sums): Figure[] {
   return [
     {
       name: `${name}: wall to curl; gpgv; tar -x`,
-      value: ours.wall / peer.wall,
+      value: ours.wall / plain.wall,
       target: TARGET,
-      detail: against(ours, peer),
+      detail: against(ours, plain),
     },
-    { name: `${name}: CPU to the same`, value: ours.cpu / peer.cpu, target: TARGET, detail: parts },
+    { name: `${name}: CPU to the same`, value: ours.cpu / plain.cpu, target: TARGET, detail: parts },
     {
       name: `  the same without our final sync: wall`,
-      value: oursWithoutSync.wall / peer.wall,
-      detail: against(oursWithoutSync, peer),
+      value: oursWithoutSync.wall / plain.wall,
+      detail: against(oursWithoutSync, plain),
     },
     {
       name: `  the same with sync -f after tar: wall`,
-      value: ours.wall / peerWithSync.wall,
-      detail: against(ours, peerWithSync),
+      value: ours.wall / durable.wall,
+      detail: against(ours, durable),
     },
+    {
+      name: `  to standard tools that check as much (digest, headers, listing, sync): wall`,
+      value: ours.wall / careful.wall,
+      detail: against(ours, careful),
+    },
+    { name: `  CPU to the same`, value: ours.cpu / careful.cpu },
     {
       name: `  what durability costs: verify + stage with it to without, wall`,
       value: supply.wall / supplyWithoutSync.wall,
