@@ -6,7 +6,7 @@ import { UpdaterError, type ErrorCode } from '../errors.ts';
 import type { UnitFacts } from '../host/ports.ts';
 import { linkText } from '../layout.ts';
 import type { Version } from '../release.ts';
-import { restoreBackup } from './backup-room.ts';
+import { finishRestores, restoreBackup } from './backup-room.ts';
 import type { ActivationContext } from './context.ts';
 import { judgeUnit } from './gate.ts';
 import { readOrEmpty } from './read-or-empty.ts';
@@ -33,20 +33,50 @@ export type RestoreEnd =
 
 /** Never throws: what it cannot finish leaves the node held down. */
 export async function restoreData(restore: Restore, context: ActivationContext): Promise<RestoreEnd> {
-  const { bus, files, layout, unit } = context;
+  const { files, layout } = context;
   try {
     // A boot has forgotten it; without it nothing goes on should this process die.
     await files.mark(layout.openMark, '');
     const then = await holdDown(restore, context);
     const refusal = await putBack(restore, context);
     if (refusal === undefined) await files.switchLink(linkText(restore.to), layout.current);
-    // From here the fallback starts it, should this process die.
-    if (then === 'start') await files.mark(layout.downMark, (await bus.facts(unit)).invocationId);
-    await files.remove(layout.restoring);
+    await letGo(then, context);
     return refusal === undefined ? { kind: 'done', then } : { kind: 'refused', then, error: refusal };
   } catch (error) {
     return { kind: 'half-done', error };
   }
+}
+
+/**
+ * Ends a hold whose restore has ended: of all that a restore does, the removal of the file `restoring` alone was not on the disk
+ * when the power went. What other restores left between their renames is finished first. With `start` the node is still down, and
+ * the marks are there by which the fallback would start it. Throws what the bus, the disk and the room throw; the node is
+ * held down then as it was before, and nothing goes on by itself: this is to be called again.
+ */
+export async function endHold(context: ActivationContext): Promise<Then> {
+  const { files, layout } = context;
+  const text = await readOrEmpty(layout.restoring);
+  const [backup = ''] = text.split('\n');
+  const found = await onceMore(text, context);
+  // Since the restore its operator may have given it up, and then no boot starts it either.
+  const wanted = found === 'start' && (await isDisabled(context)) ? 'rest' : found;
+  const then = await keepDown({ backup }, wanted, context);
+  await finishRestores(context);
+  // Not before: without an end to what fails above, the fallback would have it tried again at once, and for ever.
+  if (then === 'start') await files.mark(layout.openMark, '');
+  await letGo(then, context);
+  return then;
+}
+
+async function isDisabled({ bus, unit }: ActivationContext): Promise<boolean> {
+  const { unitFileState } = await bus.facts(unit);
+  return unitFileState === 'disabled' || unitFileState.startsWith('masked');
+}
+
+async function letGo(then: Then, { bus, files, layout, unit }: ActivationContext): Promise<void> {
+  // From here the fallback starts it, should this process die.
+  if (then === 'start') await files.mark(layout.downMark, (await bus.facts(unit)).invocationId);
+  await files.remove(layout.restoring);
 }
 
 /**
@@ -55,6 +85,12 @@ export async function restoreData(restore: Restore, context: ActivationContext):
 async function holdDown(restore: Restore, context: ActivationContext): Promise<Then> {
   const text = await readOrEmpty(context.layout.restoring);
   const found = text === '' ? await stopFirst(restore, context) : await onceMore(text, context);
+  return keepDown(restore, found, context);
+}
+
+type Held = Pick<Restore, 'backup'>;
+
+async function keepDown(restore: Held, found: Then, context: ActivationContext): Promise<Then> {
   // Also when it is there: a write that failed may not be on the disk.
   await writeHeld(restore, found, context);
   if (found === 'rest') {
@@ -71,7 +107,7 @@ async function stopFirst({ before }: Restore, context: ActivationContext): Promi
   return stopped.kind === 'was-down' && (before === 'resting' || isOperators(stopped.facts)) ? 'rest' : 'start';
 }
 
-async function writeHeld({ backup }: Restore, then: Then, { clock, files, layout }: ActivationContext): Promise<void> {
+async function writeHeld({ backup }: Held, then: Then, { clock, files, layout }: ActivationContext): Promise<void> {
   const rest = then === 'rest' ? `rests ${clock.bootId}\n` : '';
   await files.replace(layout.restoring, `${backup}\n${rest}`, 0o644);
 }

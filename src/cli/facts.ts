@@ -15,6 +15,8 @@ export interface NodeFacts {
   readonly links: Links;
   readonly ledger: LedgerView;
   readonly check: CheckState | undefined;
+  /** The file `restoring` is there. */
+  readonly held?: 'for a restore';
   readonly problems: readonly UpdaterError[];
 }
 
@@ -34,7 +36,8 @@ export async function readFacts(node: NodeName, host: Pick<Host, 'layout'>): Pro
   const ledger = await viewLedger(layout.ledger);
   const gone = [await goneVersion(layout.current, layout), await goneVersion(layout.fallback, layout)];
   const problems = [links.problem, ...gone, check.problem, ledger.damage].filter((problem) => problem !== undefined);
-  return { node, links: links.value, ledger, check: check.value, problems };
+  const held = (await ifThere(stat(layout.restoring))) === undefined ? {} : { held: 'for a restore' as const };
+  return { node, links: links.value, ledger, check: check.value, problems, ...held };
 }
 
 /** A link whose version directory somebody has removed. */
@@ -52,9 +55,9 @@ async function goneVersion(link: string, { home }: NodeLayout): Promise<UpdaterE
   }
 }
 
-async function ifThere(text: Promise<string>): Promise<string | undefined> {
+async function ifThere<T>(what: Promise<T>): Promise<T | undefined> {
   try {
-    return await text;
+    return await what;
   } catch (error) {
     // No link is no wrong link, and what is no link at all has been told of already.
     if (['ENOENT', 'EINVAL'].includes(errnoOf(error) ?? '')) return undefined;

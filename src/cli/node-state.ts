@@ -39,6 +39,8 @@ export function stateOf(facts: NodeFacts, units: Units): NodeState {
   if (open?.lastEvent === 'later') return { state: 'needs-a-person', text: 'held down until its data is whole' };
   if (open !== undefined)
     return { state: 'unsettled', text: `${open.transaction.action} to ${open.transaction.to} cut short` };
+  if (facts.held !== undefined)
+    return { state: 'unsettled', text: 'held down after its restore; the next run lets it go' };
   if (current === undefined) return { state: 'not-installed', text: 'not installed' };
   return restingState(facts, units);
 }

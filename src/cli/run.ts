@@ -2,6 +2,7 @@
  * `run`: what the timer starts. Asks the transaction unit of every node that is due for a run, and ends; it waits for
  * none. What is wrong with one node never keeps another from its updates.
  */
+import { exists } from '../activation/links.ts';
 import { loadSettings } from '../config/load.ts';
 import { describeProblem, type Problem } from '../config/problems.ts';
 import { EXIT, UpdaterError, type ExitCode } from '../errors.ts';
@@ -81,7 +82,8 @@ async function askIfDue({ interval, node }: NodeSettings, { bus, clock, files, l
   const place = layout.node(node);
   const { records } = await readLedger(place.ledger);
   const looked = (await readCheckState(place))?.at;
-  const open = findOpen(records) === undefined ? 'settled' : 'open';
+  // What holds the node down for nothing that is open is ended by the next run, too (machine/stale-hold.ts).
+  const open = findOpen(records) === undefined && !(await exists(place.restoring)) ? 'settled' : 'open';
   const due = isDue({ now: clock.now(), interval, looked, open });
   if (!due.due) {
     log.debug(`${node} is not due before ${new Date(due.next).toISOString()}`, { node });

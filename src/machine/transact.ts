@@ -4,7 +4,7 @@
  */
 import { exists } from '../activation/links.ts';
 import { sweepLeftovers, sweepProbation } from '../activation/sweep.ts';
-import { CODES, EXIT, type ExitCode } from '../errors.ts';
+import { CODES, EXIT, UpdaterError, type ExitCode } from '../errors.ts';
 import type { Request } from '../orders.ts';
 import { describeStep } from './announce.ts';
 import { leaveCause } from './cause.ts';
@@ -20,6 +20,7 @@ import { findOpen, type OpenTransaction } from './recover.ts';
 import { describePruned, prune } from './prune.ts';
 import { restage } from './restage.ts';
 import { drive, failureOf } from './run.ts';
+import { endStaleHold } from './stale-hold.ts';
 import { isOutcome, type Failure, type Transaction, type Working } from './state.ts';
 import { makeSteps } from './steps.ts';
 import { begin } from './transitions.ts';
@@ -33,12 +34,14 @@ export async function transact(
     await sweepLeftovers(context);
     const open = findOpen(ledger.records);
     if (open === undefined) await sweepProbation(context);
+    await endStaleHold(open, context);
     const settled = open === undefined ? undefined : await settleOpen(open, request, ledger, context);
     if (settled === 'yield') return EXIT.rolledBack;
     if (request === undefined) return settled?.exit ?? EXIT.done;
     if (request.kind === 'rollback' && settled !== undefined && wentBack(settled, request, open)) {
       return await answer(request, EXIT.done, 'The update was ended, and the version before runs', ledger);
     }
+    if (settled !== undefined && (await exists(context.layout.openMark))) throw fallbackFirst(context);
     return await serve(request, ledger, context);
   } catch (error) {
     return await refuse(request, await blame(error, context), ledger, context);
@@ -143,6 +146,13 @@ async function finish(leg: Leg, ledger: Ledger, context: MachineContext): Promis
   }
   const asked = rest === 'committed' ? undefined : leg.asked;
   return conclude(transaction, { state: rest, failure, asked }, ledger, context);
+}
+
+/** What was settled left the node to the fallback, by its marks: nothing new begins on a node that is down by our doing. */
+function fallbackFirst({ settings: { node }, unit }: MachineContext): UpdaterError {
+  return new UpdaterError('HOST_LOCKED', `What was left open has ended, and systemd now starts ${unit} again`, {
+    remedy: `See that it runs: node-updater status ${node}. Then type the command again; the timer asks again by itself.`,
+  });
 }
 
 /** Whether settling an interrupted update was all that a requested rollback wanted. */

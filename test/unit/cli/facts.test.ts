@@ -1,6 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { readFacts } from '../../../src/cli/facts.ts';
+import { stateOf } from '../../../src/cli/node-state.ts';
+import { units } from './story.ts';
 import { NODE, testHost } from './ledger.ts';
 
 describe('readFacts', () => {
@@ -19,5 +21,17 @@ describe('readFacts', () => {
         remedy: expect.stringContaining(`rm ${host.place.fallback}`) as string,
       },
     ]);
+  });
+
+  it('sees what holds the node down, and status says so', async () => {
+    const host = await testHost();
+    expect((await readFacts(NODE, host)).held).toBeUndefined();
+    await host.files.replace(host.place.restoring, 'b\n', 0o644);
+    const found = await readFacts(NODE, host);
+    expect(found.held).toBe('for a restore');
+    expect(stateOf(found, units())).toMatchObject({
+      state: 'unsettled',
+      text: expect.stringMatching(/^held down/) as string,
+    });
   });
 });

@@ -70,6 +70,13 @@ describe('run', () => {
     expect((await runOn(host, { workerd: TOML('a') })).started).toEqual(['node-updater@workerd.service']);
   });
 
+  it('asks for a run of a node that is held down for a restore that has ended, whatever its interval [F072]', async () => {
+    const host = await testHost();
+    await writeCheckState({ schema: 1, at: tickingClock().now() }, host.place, host.files);
+    await host.files.replace(host.place.restoring, 'b\n', 0o644);
+    expect((await runOn(host, { workerd: TOML('a') })).started).toEqual(['node-updater@workerd.service']);
+  });
+
   it('keeps a request that waits already, and starts the unit that takes it [F109]', async () => {
     const host = await testHost();
     const waiting = await leaveRequest({ kind: 'rollback' }, host.place, tickingClock());
