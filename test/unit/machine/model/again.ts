@@ -8,7 +8,7 @@ import { to, setting } from './room.ts';
 import { judgeStart, noteClock, settled } from './upgrading.ts';
 import type { World } from './world.ts';
 
-function restarting(name: string): readonly Step[] {
+export function restarting(name: string): readonly Step[] {
   const broken = { refused: to('is tried again') } as const;
   const steps: readonly Step[] = [
     { at: name, say: 'notes the clock', act: after(noteClock) },

@@ -1,7 +1,7 @@
 /** Holes that the model found once in what is done to the node's data: each opened again, the checker must find it again. */
 import { HALF, OPERATORS, going, refusing } from './data-mutants.ts';
 import { withEffect, withoutEffect, type Design } from './design.ts';
-import { OK } from './effect.ts';
+import { OK, type Effect } from './effect.ts';
 import type { Mutant } from './mutants.ts';
 import { isDown } from './node.ts';
 
@@ -16,7 +16,46 @@ function later(design: Design, says: readonly string[]): Design {
   return { ...design, program: { ...design.program, restore: program } };
 }
 
+function without(effects: readonly Effect[], say: string): readonly Effect[] {
+  return effects.map((effect) => (effect.say === say ? { say: `does not do: ${say}`, act: () => 'next' } : effect));
+}
+
 export const DATA_REOPENED: readonly Mutant[] = [
+  {
+    is: 'leaves a hold that no restore needs',
+    change: (design) => ({ ...design, held: [] }),
+    kinds: [],
+    scenario: 'held',
+    wrong: /held down, and nothing goes on|left over: the file `restoring`/,
+  },
+  {
+    is: 'ends a hold without a mark for the fallback',
+    change: (design) => ({ ...design, held: without(design.held, 'marks `open`') }),
+    kinds: ['kill'],
+    scenario: 'held',
+    wrong: /left down/,
+  },
+  {
+    is: 'starts what rests under a hold',
+    change: (design) => ({
+      ...design,
+      held: design.held.map((effect) =>
+        effect.say === 'reads the file `restoring`'
+          ? { ...effect, act: (w, about) => effect.act(Object.assign(w, { restoring: 'start' }), about) }
+          : effect,
+      ),
+    }),
+    kinds: [],
+    scenario: 'held-resting',
+    wrong: OPERATORS,
+  },
+  {
+    is: 'begins anew on a node that is left to the fallback',
+    change: (design) => ({ ...design, serves: 'at once' }),
+    kinds: ['host crash', 'request', 'bus'],
+    scenario: 'restore-resting',
+    wrong: /left down/,
+  },
   {
     is: 'resumes a version that was switched to and never started',
     change: (design) =>

@@ -7,7 +7,7 @@ import type { Effect, Limits, Program } from './effect.ts';
 import { ENDING } from './ending.ts';
 import { FORWARD } from './forward.ts';
 import { REVERT, type Line, type Part } from './fallback.ts';
-import { RESTORE } from './restore.ts';
+import { HELD, RESTORE } from './restore.ts';
 import { UPGRADING } from './upgrading.ts';
 import type { World } from './world.ts';
 
@@ -20,6 +20,10 @@ export interface Design {
   readonly bootKeepsOff: (w: World) => boolean;
   /** What a run removes before it looks at anything. */
   readonly sweep: (w: World, transaction: 'open' | 'none') => void;
+  /** What a run does where the file `restoring` holds the node down for nothing that is open. */
+  readonly held: readonly Effect[];
+  /** Whether what was asked for waits until the fallback has done what a settled transaction left to it. */
+  readonly serves: 'after the fallback' | 'at once';
   /** Whether the end of the transaction's unit starts node-updater-revert@. */
   readonly deadMan: 'set' | 'missing';
   readonly limits: Limits;
@@ -46,6 +50,8 @@ export const REAL: Design = {
       loaded: false,
     });
   },
+  held: HELD,
+  serves: 'after the fallback',
   deadMan: 'set',
   limits: { resumes: 1, tries: 2 },
   writes: (entry) => entry,

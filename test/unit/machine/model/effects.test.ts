@@ -18,13 +18,14 @@ import { layoutAt, type NodeLayout } from '../../../../src/layout.ts';
 import type { MachineContext } from '../../../../src/machine/context.ts';
 import { failureOf, type Answer } from '../../../../src/machine/run.ts';
 import type { Event, Transaction, Working } from '../../../../src/machine/state.ts';
+import { endStaleHold } from '../../../../src/machine/stale-hold.ts';
 import { makeSteps } from '../../../../src/machine/steps.ts';
 import type { Digest, NodeName } from '../../../../src/release.ts';
 import { stillClock, v } from '../support.ts';
 import { makeBook } from './book.ts';
 import { BOOT, REVERT } from './fallback.ts';
 import { advance, factsOf } from './node.ts';
-import { aboutOf, follow } from './transaction.ts';
+import { aboutOf, effectOf, follow } from './transaction.ts';
 import { REAL } from './design.ts';
 import { DOWN, STEPS } from './step-cases.ts';
 import { firstWorld, type World } from './world.ts';
@@ -229,6 +230,26 @@ describe('the model', () => {
     };
     await stageRelease(release, unpack, layout, recordingFiles());
     expect(calls).toEqual(modelled('stage', { staged: '', copy: 'good' }).calls);
+  });
+
+  it.each([
+    { of: 'that is down', at: DOWN },
+    { of: 'that runs all the same', at: {} },
+  ])('makes the calls by which a node $of is let go that nothing open holds, in their order', async ({ at }) => {
+    const { w, model } = worldAt('restore', { phase: 'held', data: 'old', restoring: 'start', ...at });
+    const real = { ...w };
+    const made: string[] = [];
+    while (w.phase === 'held') {
+      const effect = effectOf(w, model);
+      const flow = effect?.act(w, aboutOf(w, model)) ?? 'blocked';
+      if (flow !== 'blocked') follow(w, flow);
+      else if (goOn(w) === undefined) throw new Error(`waits for ever: ${effect?.say ?? ''}`);
+      if (flow !== 'blocked' && effect?.port !== undefined) made.push(...[effect.port].flat());
+    }
+    await writeFile(layout.restoring, 'b\n');
+    await endStaleHold(undefined, contextOf(real));
+    expect(calls).toEqual(made);
+    expect([w.restoring, w.act, existsSync(layout.restoring), real.act]).toEqual(['', 'active', false, 'active']);
   });
 
   it.each([

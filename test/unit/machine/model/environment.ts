@@ -108,6 +108,8 @@ function cannotBeTold(w: World, { book, collectable, sulky }: Model): boolean {
 
 function start(w: World): void {
   w.wish = 'run';
+  // As who restarts one.
+  if (isDown(w) && w.job === '') w.blemish = false;
   orderStart(w, 'operator');
 }
 

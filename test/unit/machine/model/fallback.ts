@@ -108,6 +108,7 @@ export const REVERT: readonly Line[] = [
     text: `sh -c 'systemctl stop node-updater@%i.service || case $(systemctl show -P ActiveState node-updater@%i.service) in inactive|failed) ;; *) exit 1;; esac'`,
     parts: [
       does('ends the transaction', (w) => {
+        if (w.tx === 'running') w.early = w.restoring !== '' && !w.open;
         w.tx = 'idle';
         clearProcess(w);
       }),

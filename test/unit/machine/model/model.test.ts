@@ -71,7 +71,9 @@ describe('the transaction and its fallback', () => {
     ({ scenario, ...daemon }) => {
       const explored = told({ scenario, events: EVENTS, ...daemon });
       expect(tell(explored)).toBe('');
-      expect(explored.outcomes.size).toBeGreaterThan(1);
+      // Where nobody asks for anything, the one thing that happens ends no transaction badly.
+      const least = scenario === 'held' && EVENTS === 1 ? 1 : 2;
+      expect(explored.outcomes.size).toBeGreaterThanOrEqual(least);
     },
     LONG,
   );

@@ -177,7 +177,7 @@ function spawn(w: World): string {
 
 /** Whoever starts it meanwhile: it is stopped for its data, and is to be started again in any case. */
 function isStoppedByUs(w: World): boolean {
-  const stops = w.state === 'stop' || w.state === 'restore' || w.state === 'go-back';
+  const stops = w.phase === 'held' || w.state === 'stop' || w.state === 'restore' || w.state === 'go-back';
   return w.by !== 'us' && w.tx === 'running' && (stops || w.before === 'down');
 }
 

@@ -1,6 +1,6 @@
 /** The room's part of a restore, and what becomes of the step when it fails: the effects of src/backup/restore.ts. */
 import type { ErrorCode } from '../../../../src/errors.ts';
-import { after, type Go, type Step } from './effect.ts';
+import { after, failed, type Flow, type Go, type Step } from './effect.ts';
 import { inRoom, roomStarts, to, setting } from './room.ts';
 import type { World } from './world.ts';
 
@@ -71,3 +71,20 @@ export const putting: readonly Step[] = [
   ),
   { say: 'takes its answer', act: setting({ room: false }) },
 ];
+
+function failing(_: World, code: ErrorCode): Flow {
+  return failed(code);
+}
+
+/** `finishRestores`, in the room; `then`: where it goes on. What fails leaves the node held down. */
+export function finishing(then: string): readonly Step[] {
+  const at = putting.findIndex((step) => step.at === 'moves');
+  const moves = putting.slice(at).map((step): Step => ({ ...step, refused: failing }));
+  return [
+    roomStarts({ at: 'room' }),
+    inRoom('looks for a restore that was begun', (w) => (w.journal === 'open' ? { go: 'moves' } : { go: 'finished' })),
+    ...moves.slice(0, -2),
+    inRoom('flushes the closed journal', setting({ diskJournal: 'done' }), { needs: 'disk' }),
+    { say: 'takes its answer', at: 'finished', act: (w) => ((w.room = false), { go: then }) },
+  ];
+}

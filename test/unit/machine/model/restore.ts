@@ -1,5 +1,5 @@
 /** The steps `restore` and `go-back`: the effects of src/activation/restore.ts and src/backup/restore.ts, one by one, in their order. */
-import { through, failedSo, starting, holding } from './again.ts';
+import { through, failedSo, starting, restarting, holding } from './again.ts';
 import { flushHome, switchTo } from './disk.ts';
 import { isDown } from './node.ts';
 import {
@@ -15,7 +15,7 @@ import {
   bus,
   disk,
 } from './effect.ts';
-import { HALF, putting } from './putting.ts';
+import { HALF, finishing, putting } from './putting.ts';
 import { isPassing, to, setting, withCleanUp, stopping } from './room.ts';
 import type { V, World } from './world.ts';
 
@@ -26,28 +26,7 @@ function restoring(target: (about: About) => V): readonly Step[] {
     { say: 'reads the file `restoring`', act: onceMore },
     ...stopping('a restore', decide, HALF).map((step): Step => through(step, orHeld)),
     { say: 'has stopped it', act: (w) => ((w.then = 'start'), { go: 'holds' }) },
-    { ...disk('replace restoring', 'makes the file `restoring`', hold), at: 'holds', ...HALF },
-    { say: 'flushes that', needs: 'disk', act: after(flushHeld), ...HALF },
-    {
-      say: 'looks what becomes of it once more',
-      act: (w) => (w.then === 'start' ? { go: 'stops it again' } : 'next'),
-    },
-    {
-      ...bus('facts', 'looks whether somebody has started it', () => 'next'),
-      act: (w) => {
-        if (isPassing(w)) return 'blocked';
-        if (isDown(w)) return { go: 'room' };
-        w.then = 'start';
-        w.blind = true;
-        return 'next';
-      },
-      ...HALF,
-    },
-    { ...disk('replace restoring', 'writes so into `restoring`', hold), ...HALF },
-    { say: 'flushes that', needs: 'disk', act: after(flushHeld), ...HALF },
-    ...stopping('the room', () => ({ go: 'room' }), HALF).map((step, at): Step =>
-      through(at === 0 ? { ...step, at: 'stops it again' } : step, orHeld),
-    ),
+    ...keepingDown(HALF, orHeld),
     ...putting,
     { say: 'makes a temporary link', needs: 'disk', act: setting({ litter: true }), ...HALF },
     {
@@ -61,6 +40,34 @@ function restoring(target: (about: About) => V): readonly Step[] {
     },
     { say: 'flushes /opt/demo', needs: 'disk', act: after(flushHome), ...HALF },
     ...releasing('done'),
+  ];
+}
+
+/** `keepDown`; `what`: what is made of the answers of its stop. */
+function keepingDown(more: Partial<Step>, what: typeof orHeld): readonly Step[] {
+  return [
+    { ...disk('replace restoring', 'makes the file `restoring`', hold), at: 'holds', ...more },
+    { say: 'flushes that', needs: 'disk', act: after(flushHeld), ...more },
+    {
+      say: 'looks what becomes of it once more',
+      act: (w) => (w.then === 'start' ? { go: 'stops it again' } : 'next'),
+    },
+    {
+      ...bus('facts', 'looks whether somebody has started it', () => 'next'),
+      act: (w) => {
+        if (isPassing(w)) return 'blocked';
+        if (isDown(w)) return { go: 'room' };
+        w.then = 'start';
+        w.blind = true;
+        return 'next';
+      },
+      ...more,
+    },
+    { ...disk('replace restoring', 'writes so into `restoring`', hold), ...more },
+    { say: 'flushes that', needs: 'disk', act: after(flushHeld), ...more },
+    ...stopping('the room', () => ({ go: 'room' }), more).map((step, at): Step =>
+      through(at === 0 ? { ...step, at: 'stops it again' } : step, what),
+    ),
   ];
 }
 
@@ -93,19 +100,20 @@ function flushHeld(w: World): void {
 }
 
 /** The last that is done under the file `restoring`, and its end. */
-function releasing(name: string): readonly Step[] {
+function releasing(name: string, more: Partial<Step> = HALF, marks: readonly Step[] = []): readonly Step[] {
   const gone = `${name}, without a mark`;
   return [
     { at: name, say: 'looks what becomes of the node', act: (w) => (w.then === 'start' ? 'next' : { go: gone }) },
-    { ...bus('facts', 'looks which invocation it had', (w) => ((w.read = 'same'), 'next')), ...HALF },
+    ...marks,
+    { ...bus('facts', 'looks which invocation it had', (w) => ((w.read = 'same'), 'next')), ...more },
     {
       ...disk('mark down', 'marks the node as down by our doing', (w) => {
         Object.assign(w, { down: w.read, read: '', blind: true });
       }),
-      ...HALF,
+      ...more,
     },
-    { ...disk('remove restoring', 'removes the file `restoring`', setting({ restoring: '' })), at: gone, ...HALF },
-    { say: 'flushes that it is gone', needs: 'disk', act: setting({ diskRestoring: '' }), ...HALF },
+    { ...disk('remove restoring', 'removes the file `restoring`', setting({ restoring: '' })), at: gone, ...more },
+    { say: 'flushes that it is gone', needs: 'disk', act: setting({ diskRestoring: '' }), ...more },
   ];
 }
 
@@ -151,6 +159,28 @@ const goBack = assemble(
     ],
     'cleans up',
     failedSo,
+  ),
+);
+
+/** `endHold` and what follows it, where the file `restoring` is there and nothing is open. */
+export const HELD = assemble(
+  withCleanUp(
+    [
+      { say: 'reads the file `restoring`', act: (w) => (onceMore(w), 'next') },
+      bus('facts', 'looks whether its operator has given it up', (w) => {
+        if (!w.enabled) w.then = 'rest';
+        return 'next';
+      }),
+      ...keepingDown({}, (flow) => flow),
+      ...finishing('let go'),
+      ...releasing('let go', {}, [disk('mark open', 'marks `open`', setting({ open: true }))]),
+      { say: 'has let it go', act: (w) => (w.then === 'rest' ? { go: 'cleans up' } : 'next') },
+      ...restarting('starts'),
+      { say: 'has started it', act: () => ({ go: 'cleans up' }) },
+      { at: 'is tried again', say: 'leaves it to the fallback', act: failedSo },
+    ],
+    'cleans up',
+    () => OK,
   ),
 );
 

@@ -1,20 +1,12 @@
 /** node-updater@: one run of the transaction's program, each append and each effect a step of its own. */
-import { failureOf } from '../../../../src/machine/run.ts';
-import { conclude } from '../../../../src/machine/conclude.ts';
 import type { Entry } from '../../../../src/machine/record.ts';
-import { countsAgainst, type OpenTransaction } from '../../../../src/machine/recover.ts';
-import {
-  isOutcome,
-  isWorking,
-  type Failure,
-  type Outcome,
-  type Transaction,
-  type Working,
-} from '../../../../src/machine/state.ts';
-import type { ErrorCode } from '../../../../src/errors.ts';
+import { countsAgainst } from '../../../../src/machine/recover.ts';
+import { isOutcome, isWorking, type Transaction, type Working } from '../../../../src/machine/state.ts';
 import type { Book } from './book.ts';
 import type { Design } from './design.ts';
-import type { About, Effect, Flow } from './effect.ts';
+import type { About, Answered, Effect, Flow } from './effect.ts';
+import { endedBy, failureFor } from './ended.ts';
+import { NOTHING, isHeldForNothing } from './held.ts';
 import { planOf, targetOf } from './plan.ts';
 import { clearProcess, type V, type World } from './world.ts';
 
@@ -40,13 +32,13 @@ export type Move = readonly [say: string, world: World];
 
 /** How the process can go on from here. */
 export function runs(w: World, model: Model): readonly Move[] {
-  if (w.phase === 'step') return effects(w, model);
+  if (w.phase === 'step' || w.phase === 'held') return effects(w, model);
   const after = { ...w };
   return [[`transaction: ${advancePhase(after, model)}`, after]];
 }
 
 export function aboutOf(w: World, model: Model): About {
-  const open = model.book.page(w.ledger).open;
+  const open = w.phase === 'held' ? NOTHING : model.book.page(w.ledger).open;
   if (open === undefined) throw new Error('no transaction is open');
   const from = (open.transaction.from ?? '') as V;
   const to = open.transaction.to as string as V;
@@ -56,6 +48,7 @@ export function aboutOf(w: World, model: Model): About {
 
 /** The effect that the process is about to make. */
 export function effectOf(w: World, model: Model): Effect | undefined {
+  if (w.tx === 'running' && w.phase === 'held') return model.design.held[w.op];
   if (w.tx !== 'running' || w.phase !== 'step' || w.state === '' || !isWorking(w.state)) return undefined;
   return model.design.program[w.state][w.op];
 }
@@ -75,7 +68,7 @@ function effects(w: World, model: Model): readonly Move[] {
     // What takes longer than anybody waits for is evidence of this host against the version.
     if (how !== '' && model.slow) after.evidence = true;
     follow(after, flow);
-    moves.push([`transaction: ${w.state}: ${effect.say}${how}${said(flow)}`, after]);
+    moves.push([`transaction: ${w.phase === 'held' ? w.phase : w.state}: ${effect.say}${how}${said(flow)}`, after]);
   }
   return moves;
 }
@@ -100,12 +93,19 @@ function said(flow: Flow): string {
 export function follow(w: World, flow: Exclude<Flow, 'blocked'>): void {
   if (flow === 'next') w.op += 1;
   else if ('to' in flow) w.op = flow.to;
+  else if (w.phase === 'held') endHeld(w, flow);
   else {
     w.answer = flow.answer;
     w.code = flow.code ?? '';
     w.phase = 'result';
     w.op = 0;
   }
+}
+
+function endHeld(w: World, { answer }: Answered): void {
+  Object.assign(w, { code: '', then: '', room: false });
+  w.phase = answer === 'failed' ? 'gives up' : 'begin';
+  w.op = LETS_GO;
 }
 
 /** One append, one flush, or one decision between the steps. */
@@ -126,11 +126,18 @@ function advancePhase(w: World, model: Model): string {
       return ending(w, model);
     case 'served':
       return serve(w, model);
+    case 'gives up':
+      leave(w, model);
+      return 'gives up, and leaves the node held down';
     case 'step':
+    case 'held':
     case '':
       throw new Error(`the process stands at "${w.phase}"`);
   }
 }
+
+/** The place of that in the beginning of a run. */
+const LETS_GO = 3;
 
 function beginning(w: World, model: Model): string {
   w.op += 1;
@@ -142,6 +149,10 @@ function beginning(w: World, model: Model): string {
   if (w.op === 2) {
     model.design.sweep(w, model.book.page(w.ledger).open === undefined ? 'none' : 'open');
     return 'sweeps up what an earlier run left';
+  }
+  if (w.op === LETS_GO && model.design.held.length > 0 && isHeldForNothing(w, model)) {
+    Object.assign(w, { phase: 'held', op: 0 });
+    return 'finds the node held down for nothing that is open';
   }
   if (model.book.page(w.ledger).open === undefined) return serve(w, model);
   enter(w, 'settle');
@@ -212,40 +223,19 @@ function ending(w: World, model: Model): string {
       w.state = '';
       w.failure = '';
       const back = lastEnded?.outcome === 'rolled-back' || lastEnded?.outcome === 'stopped-by-operator';
-      if (w.asked === '' || (w.asked === 'rollback' && back)) leave(w, model);
+      // What it left to the fallback is done first.
+      if (
+        w.asked === '' ||
+        (w.open && model.design.serves === 'after the fallback') ||
+        (w.asked === 'rollback' && back)
+      )
+        leave(w, model);
       else w.phase = 'served';
     });
   }
   const { open } = aboutOf(w, model);
   append(w, model.design.writes(endedBy(open, w, records)), model);
   return `records that the transaction ended: ${w.state}`;
-}
-
-/** What the real `conclude` writes; it hands over its entry before it waits for anything. */
-function endedBy(open: OpenTransaction, w: World, records: readonly unknown[]): Entry {
-  let written: Entry | undefined;
-  const ledger = {
-    records: records as never,
-    append: (entry: Entry) => {
-      written = entry;
-      return new Promise<never>(() => undefined);
-    },
-  };
-  const asked = w.asked === 'rollback' && w.state !== 'committed' ? ({ kind: 'rollback' } as never) : undefined;
-  const failure = w.failure === '' ? undefined : failureFor(w.failure);
-  void conclude(open.transaction, { state: w.state as Outcome, failure, asked }, ledger, undefined as never);
-  if (written === undefined) throw new Error('conclude wrote nothing');
-  return written;
-}
-
-const FAILURES = new Map<ErrorCode, Failure>();
-
-function failureFor(code: ErrorCode): Failure {
-  const known = FAILURES.get(code);
-  if (known !== undefined) return known;
-  const failure = { ...failureOf(new Error(code)), code, message: code };
-  FAILURES.set(code, failure);
-  return failure;
 }
 
 /** What was asked for becomes a transaction, or is answered. */
@@ -281,6 +271,7 @@ function judgeAnew(w: World): void {
 const GIVING_UP: readonly string[] = [
   'looks how often it has tried',
   'looks for the file `restoring`',
+  'removes the mark `open`',
   'leaves it to the next run',
 ];
 

@@ -78,7 +78,7 @@ export interface World {
   forgotten: boolean;
   // node-updater@: its unit, then its process
   tx: 'idle' | 'queued' | 'running';
-  phase: '' | 'begin' | 'opened' | 'intent' | 'step' | 'result' | 'ended' | 'served';
+  phase: '' | 'begin' | 'held' | 'gives up' | 'opened' | 'intent' | 'step' | 'result' | 'ended' | 'served';
   state: State | '';
   op: number;
   answer: Event | '';
@@ -123,7 +123,10 @@ export interface World {
 
 /** What somebody has asked for; `half-staged`: an upgrade whose version was staged by a run that died before its last flush. */
 export const SCENARIOS = ['upgrade', 'half-staged', 'install', 'rollback'] as const;
-/** The same about data; `…-resting`: of a node that its operator has stopped before. */
+/**
+ * The same about data; `…-resting`: of a node that its operator has stopped before. `held`: nobody asks, nothing is open, and a
+ * boot has brought back the file `restoring` of a restore that has ended; `held-resting`: that says so of a node in the boot it rests in.
+ */
 export const DATA_SCENARIOS = [
   'backed-up upgrade',
   'epoch',
@@ -133,6 +136,8 @@ export const DATA_SCENARIOS = [
   'restore',
   'restore-resting',
   'restore of the version before',
+  'held',
+  'held-resting',
 ] as const;
 export type Scenario = (typeof SCENARIOS)[number] | (typeof DATA_SCENARIOS)[number];
 
@@ -147,6 +152,16 @@ const STAGED = { staged: 'good', stagedFlush: 'all' } as const;
 const RESTING = { act: 'inactive', runs: '', wish: 'stopped', everStopped: true } as const;
 const DATA = { data: 'old', diskData: 'old' } as const;
 const BACKUP = { backup: 'then', diskBackup: 'then' } as const;
+
+/** As the boot finds it. */
+const HELD = {
+  act: 'inactive',
+  runs: '',
+  tx: 'idle',
+  job: 'start',
+  bootUnit: 'queued',
+  restoreUnit: 'queued',
+} as const;
 
 const SETTINGS: Readonly<Record<Scenario, Setting>> = {
   upgrade: { history: ['old'], request: 'upgrade' },
@@ -164,6 +179,12 @@ const SETTINGS: Readonly<Record<Scenario, Setting>> = {
     history: ['old', 'new'],
     request: 'restore',
     world: { ...STAGED, data: 'new', diskData: 'new', backup: 'old', diskBackup: 'old', epochs: 'differ' },
+  },
+  held: { history: ['old'], request: '', world: { ...DATA, ...HELD, restoring: 'start', diskRestoring: 'start' } },
+  'held-resting': {
+    history: ['old'],
+    request: '',
+    world: { ...DATA, ...RESTING, restoring: 'rests', diskRestoring: 'rests' },
   },
 };
 
