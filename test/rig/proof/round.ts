@@ -1,4 +1,5 @@
 /** Strikes of one kind at many points of one situation, and what came of them. */
+import { ownShare } from '../cases.ts';
 import { describePoint, spread, type Point } from './points.ts';
 import type { Situation, Stage } from './stage.ts';
 import { strike, type Strikes, type Struck } from './strike.ts';
@@ -31,7 +32,8 @@ export async function strikeAround(round: Round, points: readonly Point[], stage
   const fitting = points.filter(round.of);
   const others = fitting.filter((point) => !always(point));
   const chosen = [...fitting.filter(always), ...spread(others, round.count)];
-  for (const [at, point] of chosen.entries()) {
+  const own = ownShare(chosen);
+  for (const [at, point] of own) {
     const strikes = round.with(point, at);
     const struck = await strike(situation, strikes, stage);
     const what = `${situation}: ${howOf(strikes)} at ${describePoint(point)}`;
@@ -39,7 +41,7 @@ export async function strikeAround(round: Round, points: readonly Point[], stage
     if (!struck.hit) missed.push(what);
     seconds += struck.seconds;
   }
-  return { struck: chosen.length - missed.length, missed, problems, seconds };
+  return { struck: own.length - missed.length, missed, problems, seconds };
 }
 
 function howOf({ first }: Strikes): string {
