@@ -33,7 +33,10 @@ export async function transact(
   try {
     await sweepLeftovers(context);
     const open = findOpen(ledger.records);
-    if (open === undefined) await sweepProbation(context);
+    if (open === undefined) {
+      if (await isLeftToFallback(context)) throw fallbackFirst(context);
+      await sweepProbation(context);
+    }
     await endStaleHold(open, context);
     const settled = open === undefined ? undefined : await settleOpen(open, request, ledger, context);
     if (settled === 'yield') return EXIT.rolledBack;
@@ -146,6 +149,11 @@ async function finish(leg: Leg, ledger: Ledger, context: MachineContext): Promis
   }
   const asked = rest === 'committed' ? undefined : leg.asked;
   return conclude(transaction, { state: rest, failure, asked }, ledger, context);
+}
+
+/** The fallback has not restarted the node yet, or has died before it could: the end of this run sets it going once more. */
+async function isLeftToFallback({ layout }: MachineContext): Promise<boolean> {
+  return (await exists(layout.openMark)) && (await exists(layout.downMark));
 }
 
 /** What was settled left the node to the fallback, by its marks: nothing new begins on a node that is down by our doing. */

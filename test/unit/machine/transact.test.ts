@@ -62,3 +62,14 @@ it('begins nothing new on a node that it has left to the fallback, and says so t
   expect(entries.at(-1)).toMatchObject({ kind: 'answer', request: 'r', failure: { code: 'HOST_LOCKED' } });
   expect([layout.openMark, layout.downMark].map((path) => existsSync(path))).toEqual([true, true]);
 });
+
+it('begins nothing, and sweeps up no mark of it, while the fallback has the node still to start', async () => {
+  const { files } = contextOf();
+  await files.mark(layout.openMark, '');
+  await files.mark(layout.downMark, 'i1');
+  const request: Request = { schema: 1, id: 'r', asked: 0, bootId: clock.bootId, kind: 'backup' };
+  expect(await transact(request, ledger, contextOf())).toBe(75);
+  const entries = ledger.records.map(({ entry }) => entry);
+  expect(entries).toMatchObject([{ kind: 'answer', request: 'r', failure: { code: 'HOST_LOCKED' } }]);
+  expect([layout.openMark, layout.downMark].map((path) => existsSync(path))).toEqual([true, true]);
+});

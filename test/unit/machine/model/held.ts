@@ -16,3 +16,8 @@ export function isHeldForNothing(w: World, { book }: Model): boolean {
   const own = open !== undefined && (open.visited.has('restore') || open.visited.has('go-back') || w.open);
   return w.restoring !== '' && w.fallback === '' && !own;
 }
+
+/** The function of that name in transact.ts, which is asked where nothing is open. */
+export function isLeftToFallback(w: World, { book, design }: Model): boolean {
+  return design.serves === 'after the fallback' && book.page(w.ledger).open === undefined && w.open && w.down !== '';
+}

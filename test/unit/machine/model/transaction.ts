@@ -6,7 +6,7 @@ import type { Book } from './book.ts';
 import type { Design } from './design.ts';
 import type { About, Answered, Effect, Flow } from './effect.ts';
 import { endedBy, failureFor } from './ended.ts';
-import { NOTHING, isHeldForNothing } from './held.ts';
+import { NOTHING, isHeldForNothing, isLeftToFallback } from './held.ts';
 import { planOf, targetOf } from './plan.ts';
 import { clearProcess, type V, type World } from './world.ts';
 
@@ -145,6 +145,10 @@ function beginning(w: World, model: Model): string {
     w.asked = w.request;
     w.request = '';
     return 'opens the ledger and takes what was asked for';
+  }
+  if (w.op === 2 && isLeftToFallback(w, model)) {
+    leave(w, model);
+    return 'leaves the node to the fallback';
   }
   if (w.op === 2) {
     model.design.sweep(w, model.book.page(w.ledger).open === undefined ? 'none' : 'open');
