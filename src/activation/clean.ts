@@ -1,5 +1,5 @@
 import type { ActivationContext } from './context.ts';
-import { exists } from './links.ts';
+import { exists } from '../if-there.ts';
 
 /** Ends the probation: what is left after a death in here is harmless, and the next run removes it. Idempotent. */
 export async function cleanUp(context: ActivationContext): Promise<void> {

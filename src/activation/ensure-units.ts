@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { errnoOf, UpdaterError } from '../errors.ts';
+import { UpdaterError } from '../errors.ts';
+import { ifThere } from '../if-there.ts';
 import type { ActivationContext } from './context.ts';
 import { OURS, renderNodeDropIn, renderProbeDropIn, renderUnit } from './unit-file.ts';
 
@@ -19,7 +20,7 @@ export async function ensureUnits(context: ActivationContext): Promise<void> {
     wanted.set(layout.probeDropIn, renderProbeDropIn({ user, ...(group === undefined ? {} : { group }) }));
   const stale: string[] = [];
   for (const [path, text] of wanted) {
-    const before = await readOrUndefined(path);
+    const before = await ifThere(readFile(path, 'utf8'), undefined);
     if (before !== undefined && !before.startsWith(OURS)) throw notOurs(path, settings.file);
     if (before !== text) stale.push(path);
   }
@@ -36,13 +37,4 @@ function notOurs(path: string, file: string): UpdaterError {
   return new UpdaterError('HOST_UNIT', `${path} is there, and node-updater did not write it`, {
     remedy: `To keep it, remove the [unit] table from ${file}. To have it written from there: mv ${path} ${path}.before`,
   });
-}
-
-async function readOrUndefined(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
 }

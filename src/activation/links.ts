@@ -1,4 +1,4 @@
-import { lstat, readlink } from 'node:fs/promises';
+import { readlink } from 'node:fs/promises';
 import { errnoOf, UpdaterError } from '../errors.ts';
 import type { NodeLayout } from '../layout.ts';
 import { parseVersion, type Version } from '../release.ts';
@@ -31,14 +31,4 @@ export async function readVersionLink(path: string): Promise<Version | undefined
   throw new UpdaterError('HOST_STATE', `${path} points to "${text}", which is no version under versions/`, {
     remedy: `Point it to a version: ln -sfn versions/VERSION ${path}`,
   });
-}
-
-export async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
-    throw error;
-  }
 }

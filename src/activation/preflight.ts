@@ -1,5 +1,6 @@
 import { realpath, stat } from 'node:fs/promises';
-import { errnoOf, UpdaterError, type ErrorCode } from '../errors.ts';
+import { UpdaterError, type ErrorCode } from '../errors.ts';
+import { ifThere } from '../if-there.ts';
 import type { UnitFacts } from '../host/ports.ts';
 import { versionPath } from '../layout.ts';
 import type { Version } from '../release.ts';
@@ -171,12 +172,10 @@ async function checkFallbackUnits(context: ActivationContext): Promise<void> {
 }
 
 async function isDirectory(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
-    throw error;
-  }
+  return ifThere(
+    stat(path).then((found) => found.isDirectory()),
+    false,
+  );
 }
 
 function refuse(

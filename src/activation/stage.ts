@@ -14,7 +14,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { chmod, chown, lstat, mkdir, readFile, readdir } from 'node:fs/promises';
-import { diskError, errnoOf, UpdaterError } from '../errors.ts';
+import { diskError, UpdaterError } from '../errors.ts';
+import { ifThere } from '../if-there.ts';
 import type { Files } from '../host/ports.ts';
 import { versionPath, type NodeLayout } from '../layout.ts';
 import type { Listed } from '../listing.ts';
@@ -168,7 +169,7 @@ async function recordOf(layout: Places, version: Version): Promise<CompleteRecor
   const stats = await statsOf(`${layout.versions}/${version}`);
   if (stats?.isDirectory() !== true) return undefined;
   const path = recordPath(layout, version);
-  const text = await onDisk('read', path, () => ifThere(readFile(path, 'utf8')));
+  const text = await onDisk('read', path, () => ifThere(readFile(path, 'utf8'), undefined));
   const record = text === undefined ? undefined : parseRecord(text);
   return record?.version === version ? record : undefined;
 }
@@ -208,20 +209,11 @@ async function removeAfter(error: unknown, staging: string, files: Files): Promi
 }
 
 async function namesIn(directory: string): Promise<string[]> {
-  return (await onDisk('list', directory, () => ifThere(readdir(directory)))) ?? [];
+  return await onDisk('list', directory, () => ifThere(readdir(directory), []));
 }
 
 async function statsOf(path: string): Promise<Stats | undefined> {
-  return onDisk('look at', path, () => ifThere(lstat(path)));
-}
-
-async function ifThere<T>(result: Promise<T>): Promise<T | undefined> {
-  try {
-    return await result;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  return onDisk('look at', path, () => ifThere(lstat(path), undefined));
 }
 
 async function onDisk<T>(action: string, path: string, work: () => Promise<T>): Promise<T> {

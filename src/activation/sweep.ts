@@ -5,10 +5,9 @@
  */
 import { readdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { errnoOf } from '../errors.ts';
 import { cleanUp } from './clean.ts';
 import type { ActivationContext } from './context.ts';
-import { exists } from './links.ts';
+import { exists, ifThere } from '../if-there.ts';
 import { removeLeftovers } from './stage.ts';
 
 export async function sweepLeftovers(context: ActivationContext): Promise<void> {
@@ -52,14 +51,5 @@ async function isLeft({ bus, layout, unit }: ActivationContext): Promise<boolean
 }
 
 async function emptyIncoming({ files, layout }: ActivationContext): Promise<void> {
-  for (const name of await namesIn(layout.incoming)) await files.removeTree(`${layout.incoming}/${name}`);
-}
-
-async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
+  for (const name of await ifThere(readdir(layout.incoming), [])) await files.removeTree(`${layout.incoming}/${name}`);
 }

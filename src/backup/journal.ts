@@ -4,7 +4,8 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import * as z from 'zod';
-import { errnoOf, UpdaterError } from '../errors.ts';
+import { UpdaterError } from '../errors.ts';
+import { ifThere } from '../if-there.ts';
 import type { BackupContext } from './context.ts';
 
 /** Absolute, one character for each byte. */
@@ -50,7 +51,7 @@ export async function removeJournal(restore: string, { layout, files }: Place): 
 
 /** All of them, oldest name first. Throws HOST_STATE. */
 export async function readJournals({ layout }: Pick<Place, 'layout'>): Promise<Journal[]> {
-  const names = (await namesIn(layout.restores)).filter((name) => /^[^.].*\.json$/.test(name));
+  const names = (await ifThere(readdir(layout.restores), [])).filter((name) => /^[^.].*\.json$/.test(name));
   return await Promise.all(names.sort().map((name) => readJournal(`${layout.restores}/${name}`)));
 }
 
@@ -64,14 +65,5 @@ async function readJournal(path: string): Promise<Journal> {
         'beside them, in names with "before-". Put them right by hand, then remove the file.',
       cause: error,
     });
-  }
-}
-
-async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
   }
 }

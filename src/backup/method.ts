@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { open, statfs, type FileHandle } from 'node:fs/promises';
-import { errnoOf, UpdaterError } from '../errors.ts';
+import { UpdaterError } from '../errors.ts';
+import { ifThere } from '../if-there.ts';
 import type { Run } from '../host/ports.ts';
 import type { BackupSettings } from '../settings.ts';
 import { removeOurs, type Method } from './copy.ts';
@@ -70,10 +71,6 @@ export async function canClone(sample: Raw, directory: string, run: Run): Promis
 }
 
 async function openSample(sample: Raw): Promise<FileHandle | undefined> {
-  try {
-    return await open(bytesOf(sample), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  return ifThere(open(bytesOf(sample), flags), undefined);
 }

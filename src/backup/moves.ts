@@ -3,8 +3,9 @@
  * mount point or subvolume is not renamed, nor may what is mounted below a path be carried away with it: such directories stay, and
  * their children are renamed in their place.
  */
-import { lstat, readdir, rename } from 'node:fs/promises';
-import { errnoOf, UpdaterError } from '../errors.ts';
+import { readdir, rename } from 'node:fs/promises';
+import { UpdaterError } from '../errors.ts';
+import { exists, ifThere } from '../if-there.ts';
 import type { Move, RestoreTarget } from './journal.ts';
 import { ancestorsOf, below, bytesOf, nameOf, numbered, openDirectory, parentOf, textOf, type Raw } from './paths.ts';
 import { OURS } from './walk.ts';
@@ -98,21 +99,10 @@ async function move(from: Raw, to: Raw): Promise<void> {
 }
 
 export async function isThere(path: Raw): Promise<boolean> {
-  try {
-    await lstat(bytesOf(path));
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
-    throw error;
-  }
+  return exists(bytesOf(path));
 }
 
 async function namesIn(directory: Raw): Promise<Raw[]> {
-  try {
-    const names = await readdir(bytesOf(directory), { encoding: 'buffer' });
-    return names.map((name) => name.toString('latin1')).sort();
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
+  const names = await ifThere(readdir(bytesOf(directory), { encoding: 'buffer' }), []);
+  return names.map((name) => name.toString('latin1')).sort();
 }

@@ -2,6 +2,7 @@
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { errnoOf, UpdaterError } from '../errors.ts';
+import { ifThere } from '../if-there.ts';
 import { parseNodeName, parseVersion, type NodeName, type Version } from '../release.ts';
 
 const count = z.number().int().nonnegative();
@@ -76,7 +77,7 @@ export interface Listed {
 
 /** The complete backups in a directory; none when there is no such directory. */
 export async function listBackups(directory: string): Promise<Listed> {
-  const names = (await namesIn(directory)).filter((name) => !name.startsWith('.')).sort();
+  const names = (await ifThere(readdir(directory), [])).filter((name) => !name.startsWith('.')).sort();
   const backups: BackupRecord[] = [];
   const problems: UpdaterError[] = [];
   for (const name of names.reverse()) {
@@ -119,13 +120,4 @@ function unknown(id: string, directory: string): UpdaterError {
   return new UpdaterError('BACKUP_UNKNOWN', `there is no backup ${id} in ${directory}`, {
     remedy: 'See which there are: node-updater backup list',
   });
-}
-
-async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
 }

@@ -4,7 +4,8 @@
  */
 import { readFile, unlink } from 'node:fs/promises';
 import { loadSettings, requireNode } from '../config/load.ts';
-import { errnoOf, UpdaterError } from '../errors.ts';
+import { UpdaterError } from '../errors.ts';
+import { ifThere } from '../if-there.ts';
 import type { SystemBus } from '../host/ports.ts';
 import type { NodeLayout } from '../layout.ts';
 import { readCause } from '../machine/cause.ts';
@@ -181,12 +182,8 @@ async function orTakeBack<T>(request: Request, layout: NodeLayout, work: () => P
 
 /** Whether the request still lies where it was left. */
 async function waits({ id }: Request, layout: NodeLayout): Promise<boolean> {
-  try {
-    return (JSON.parse(await readFile(layout.request, 'utf8')) as Partial<Request>).id === id;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
-    throw error;
-  }
+  const text = await ifThere(readFile(layout.request, 'utf8'), undefined);
+  return text !== undefined && (JSON.parse(text) as Partial<Request>).id === id;
 }
 
 async function takeBack(request: Request, layout: NodeLayout): Promise<void> {

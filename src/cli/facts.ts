@@ -2,6 +2,7 @@ import { readlink, stat } from 'node:fs/promises';
 import { readLinks, type Links } from '../activation/links.ts';
 import { findNodeFiles } from '../config/inventory.ts';
 import { errnoOf, UpdaterError } from '../errors.ts';
+import { exists } from '../if-there.ts';
 import type { NodeLayout } from '../layout.ts';
 import { readCheckState, type CheckState } from '../machine/state-files.ts';
 import type { NodeName } from '../release.ts';
@@ -36,7 +37,7 @@ export async function readFacts(node: NodeName, host: Pick<Host, 'layout'>): Pro
   const ledger = await viewLedger(layout.ledger);
   const gone = [await goneVersion(layout.current, layout), await goneVersion(layout.fallback, layout)];
   const problems = [links.problem, ...gone, check.problem, ledger.damage].filter((problem) => problem !== undefined);
-  const held = (await ifThere(stat(layout.restoring))) === undefined ? {} : { held: 'for a restore' as const };
+  const held = (await exists(layout.restoring)) ? { held: 'for a restore' as const } : {};
   return { node, links: links.value, ledger, check: check.value, problems, ...held };
 }
 
@@ -46,7 +47,7 @@ async function goneVersion(link: string, { home }: NodeLayout): Promise<UpdaterE
     await stat(link);
     return undefined;
   } catch (error) {
-    const there = errnoOf(error) === 'ENOENT' ? await ifThere(readlink(link)) : undefined;
+    const there = errnoOf(error) === 'ENOENT' ? await linkTextOf(link) : undefined;
     if (there === undefined) return undefined;
     const keep = link.endsWith('/fallback') ? `, or keep what runs: rm ${link}` : '';
     return new UpdaterError('HOST_STATE', `${link} names ${there}, which is gone`, {
@@ -55,9 +56,9 @@ async function goneVersion(link: string, { home }: NodeLayout): Promise<UpdaterE
   }
 }
 
-async function ifThere<T>(what: Promise<T>): Promise<T | undefined> {
+async function linkTextOf(path: string): Promise<string | undefined> {
   try {
-    return await what;
+    return await readlink(path);
   } catch (error) {
     // No link is no wrong link, and what is no link at all has been told of already.
     if (['ENOENT', 'EINVAL'].includes(errnoOf(error) ?? '')) return undefined;

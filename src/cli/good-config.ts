@@ -5,6 +5,7 @@
  */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { errnoOf, UpdaterError } from '../errors.ts';
+import { ifThere } from '../if-there.ts';
 import type { NodeName } from '../release.ts';
 import type { ConfigView } from './config-view.ts';
 import type { Host } from './host.ts';
@@ -34,22 +35,15 @@ export async function looksOf({ buildTime, env, layout, version }: MemoHost): Pr
 
 /** The directory itself, and what is in it. */
 async function pathsIn(directory: string): Promise<string[]> {
-  try {
-    return [directory, ...(await readdir(directory)).sort().map((name) => `${directory}/${name}`)];
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
+  const names = await ifThere(readdir(directory), undefined);
+  return names === undefined ? [] : [directory, ...names.sort().map((name) => `${directory}/${name}`)];
 }
 
 async function lookOf(path: string): Promise<string> {
-  try {
-    const { ctimeNs, dev, gid, ino, mode, mtimeNs, size, uid } = await stat(path, { bigint: true });
-    return [path, dev, ino, size, mtimeNs, ctimeNs, mode, uid, gid].join(' ');
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return `${path} -`;
-    throw error;
-  }
+  const found = await ifThere(stat(path, { bigint: true }), undefined);
+  if (found === undefined) return `${path} -`;
+  const { ctimeNs, dev, gid, ino, mode, mtimeNs, size, uid } = found;
+  return [path, dev, ino, size, mtimeNs, ctimeNs, mode, uid, gid].join(' ');
 }
 
 /** What is remembered, if the files look as they did then. */

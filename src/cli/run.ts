@@ -2,7 +2,7 @@
  * `run`: what the timer starts. Asks the transaction unit of every node that is due for a run, and ends; it waits for
  * none. What is wrong with one node never keeps another from its updates.
  */
-import { exists } from '../activation/links.ts';
+import { exists } from '../if-there.ts';
 import { loadSettings } from '../config/load.ts';
 import { describeProblem, type Problem } from '../config/problems.ts';
 import { EXIT, UpdaterError, type ExitCode } from '../errors.ts';

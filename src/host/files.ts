@@ -7,10 +7,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chmod, lstat, mkdir, open, readdir, rename, rm, stat, symlink, unlink } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, rename, rm, stat, symlink, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { diskError, errnoOf } from '../errors.ts';
+import { exists, ifThere } from '../if-there.ts';
 import type { Content, Files, Run } from './ports.ts';
 
 const SYNC_TIMEOUT = 10 * 60 * 1000;
@@ -74,7 +75,10 @@ async function append(path: string, bytes: string, mode: number): Promise<void> 
 
 /** False when there is no such file. */
 async function appendToExisting(path: string, bytes: string): Promise<boolean> {
-  await using file = await openIfThere(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW);
+  await using file = await ifThere(
+    open(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW),
+    undefined,
+  );
   if (file === undefined) return false;
   const { size } = await file.stat();
   await cuttingBackOnFailure(file, size, () => file.appendFile(bytes));
@@ -190,30 +194,11 @@ async function syncDirectoryIfThere(path: string): Promise<void> {
   if (await exists(path)) await syncDirectory(path);
 }
 
-async function openIfThere(path: string, flags: number): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, flags);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
 async function unlinkIfThere(path: string): Promise<void> {
   try {
     await unlink(path);
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error;
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
-    throw error;
   }
 }
 

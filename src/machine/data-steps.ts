@@ -6,7 +6,7 @@ import { arm } from '../activation/arm.ts';
 import { createBackup, dropBefore, finishRestores, pruneBackups, sealBackup } from '../activation/backup-room.ts';
 import { cleanUp } from '../activation/clean.ts';
 import { isSocketActivated, wasStopped } from '../activation/gate.ts';
-import { exists } from '../activation/links.ts';
+import { exists } from '../if-there.ts';
 import { restoreData, type Then } from '../activation/restore.ts';
 import { startNode } from '../activation/start.ts';
 import { isDown, rests, stopNode } from '../activation/stop.ts';

@@ -1,5 +1,5 @@
 import { cleanUp } from '../activation/clean.ts';
-import { exists } from '../activation/links.ts';
+import { exists } from '../if-there.ts';
 import { soakNode, type Soaked } from '../activation/soak.ts';
 import { rests } from '../activation/stop.ts';
 import { UpdaterError } from '../errors.ts';

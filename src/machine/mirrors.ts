@@ -1,7 +1,8 @@
 /** The manifest that counts, of what all mirrors of the source hold: each is asked, and none can keep the others back. */
 import { readFile } from 'node:fs/promises';
 import { readSpool } from '../artifact/spool.ts';
-import { errnoOf, UpdaterError } from '../errors.ts';
+import { UpdaterError } from '../errors.ts';
+import { ifThere } from '../if-there.ts';
 import { LIMITS } from '../limits.ts';
 import type { FetchFile, FetchFileReport } from '../orders.ts';
 import { fetchFailure, tryFiles } from '../source/fetch-room.ts';
@@ -69,12 +70,7 @@ function nameOf(index: number): string {
 
 /** The envelope as it was when it was last verified: a 304 says that it still holds. It is verified again all the same. */
 async function readKept(path: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  return ifThere(readFile(path), undefined);
 }
 
 interface Known {

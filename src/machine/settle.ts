@@ -1,4 +1,5 @@
-import { exists, readLinks } from '../activation/links.ts';
+import { readLinks } from '../activation/links.ts';
+import { exists } from '../if-there.ts';
 import { UpdaterError } from '../errors.ts';
 import type { ActivationContext } from '../activation/context.ts';
 import { readCause } from './cause.ts';

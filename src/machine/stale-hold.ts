@@ -3,7 +3,7 @@
  * nothing that would go on. Whoever comes first lets it go: the boot and who starts the node set the transaction unit going.
  */
 import { cleanUp } from '../activation/clean.ts';
-import { exists } from '../activation/links.ts';
+import { exists } from '../if-there.ts';
 import { endHold } from '../activation/restore.ts';
 import { startNode } from '../activation/start.ts';
 import type { NodeLayout } from '../layout.ts';

@@ -2,7 +2,7 @@
  * One run of a node's transaction unit: settle what was left open, then do what was asked for. Without a request it only
  * settles: that is the run that the fallback starts after it has put a version back.
  */
-import { exists } from '../activation/links.ts';
+import { exists } from '../if-there.ts';
 import { sweepLeftovers, sweepProbation } from '../activation/sweep.ts';
 import { CODES, EXIT, UpdaterError, type ExitCode } from '../errors.ts';
 import type { Request } from '../orders.ts';
