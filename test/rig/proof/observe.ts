@@ -40,7 +40,11 @@ const MANAGED = [
   '/etc/systemd/system/demo.service.d',
   '/etc/systemd/system/node-updater-probe@demo.service.d',
   '/etc/systemd/system/multi-user.target.wants/demo.service',
-  // Their directories get a new time when these come and go.
+  // Written, and not renamed yet: told as what is left over.
+  '/etc/systemd/system/.demo.service.*',
+];
+/** Directories that get a new time when these come and go. */
+const ABOVE_THEM = [
   '/etc/systemd/system',
   '/etc/systemd/system/multi-user.target.wants',
   '/opt',
@@ -62,10 +66,8 @@ const script = [
   section('data', `cd ${DATA} && { ${tree}; }`),
   section(
     'outside',
-    `find / ${[...ELSEWHERE, ...MANAGED.slice(0, 7)].map((path) => `-path ${path} -prune -o`).join(' ')} ` +
-      `-cnewer /srv/proof/mark ${MANAGED.slice(7)
-        .map((path) => `! -path ${path}`)
-        .join(' ')} -print`,
+    `find / ${[...ELSEWHERE, ...MANAGED].map((path) => `-path '${path}' -prune -o`).join(' ')} ` +
+      `-cnewer /srv/proof/mark ${ABOVE_THEM.map((path) => `! -path ${path}`).join(' ')} -print`,
   ),
   section(
     'unit',
