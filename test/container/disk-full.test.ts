@@ -6,7 +6,8 @@ import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { LedgerRecord } from '../../src/machine/record.ts';
 import { sample } from '../rig/cases.ts';
-import { makeLab, type Lab } from '../rig/lab/lab.ts';
+import { makeInstalled } from '../rig/lab/installed.ts';
+import type { Lab } from '../rig/lab/lab.ts';
 import { runs } from '../rig/lab/runs.ts';
 
 let lab: Lab;
@@ -14,13 +15,6 @@ afterEach(() => lab[Symbol.asyncDispose]());
 
 const LEDGER = '/var/lib/node-updater/demo/ledger.jsonl';
 const PAGE = 4096;
-
-async function installed(): Promise<void> {
-  lab = await makeLab();
-  await lab.configure({ soak: '1s' });
-  await lab.publish('1.0.0');
-  expect((await lab.updater('upgrade')).status).toBe(0);
-}
 
 const mainPid = () => lab.host.sh('systemctl show -P MainPID demo.service');
 const blamed = async () => (await lab.ledger()).filter(({ entry }) => entry.kind === 'ended' && entry.quarantine);
@@ -78,7 +72,7 @@ const count = async (kind: string) => (await lab.ledger()).filter(({ entry }) =>
 
 describe('a disk that is full', () => {
   it('at any record of the ledger leaves the node on a whole version; the outcome is recorded once there is room [F058][F059]', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '1s' });
     await lab.publish('2.0.0');
     expect((await lab.updater('upgrade')).status).toBe(0);
     // A rollback writes nothing but the ledger to that disk.
@@ -115,7 +109,7 @@ describe('a disk that is full', () => {
   ])(
     'without an inode $where puts nothing at risk, and the same release is taken later [F060]',
     async ({ free, outcome }) => {
-      await installed();
+      lab = await makeInstalled({ soak: '1s' });
       await lab.publish('2.0.0');
       expect((await lab.updater('upgrade')).status).toBe(0);
       expect((await lab.updater('rollback')).status).toBe(0);
@@ -145,7 +139,7 @@ describe('a disk that is full', () => {
   ])(
     'where $step is met before the stop: nothing is left of it, and the release is taken later [F058]',
     async ({ where, pages, failure }) => {
-      await installed();
+      lab = await makeInstalled({ soak: '1s' });
       const pid = await mainPid();
       await lab.host.sh(`
       mkdir /srv/tiny; mount -t tmpfs -o size=2M tiny /srv/tiny

@@ -1,23 +1,16 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { makeLab, type Lab } from '../rig/lab/lab.ts';
+import { makeInstalled } from '../rig/lab/installed.ts';
+import type { Lab } from '../rig/lab/lab.ts';
 import { runs } from '../rig/lab/runs.ts';
 
 let lab: Lab;
 afterEach(() => lab[Symbol.asyncDispose]());
 
-async function installed(): Promise<void> {
-  lab = await makeLab();
-  await lab.configure({ soak: '2s' });
-  await lab.publish('1.0.0');
-  const { status, stderr } = await lab.updater('upgrade');
-  expect(status, stderr).toBe(0);
-}
-
 const processOfNode = () => lab.host.sh('systemctl show -P MainPID demo.service');
 
 describe('a drill', () => {
   it('takes a copy that fails, sees systemd put the committed version back, tells the times and leaves nothing', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '2s' });
     const before = await processOfNode();
     const { status, stdout, stderr } = await lab.updater('drill', '--yes');
     expect(status, stderr).toBe(0);
@@ -40,7 +33,7 @@ describe('a drill', () => {
   });
 
   it('says first what it will do, and does nothing before its operator agrees', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '2s' });
     const before = await processOfNode();
     const { status, stdout } = await lab.updater('drill');
     expect(status).toBe(2);
@@ -49,7 +42,7 @@ describe('a drill', () => {
   });
 
   it('is refused for a node that is not healthy, and for one that its operator stopped', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '2s' });
     await lab.host.sh('echo -n sick > /opt/demo/versions/1.0.0/share/behaviour; systemctl restart demo.service');
     const before = await processOfNode();
     const sick = await lab.updater('drill', '--yes');
@@ -66,7 +59,7 @@ describe('a drill', () => {
   });
 
   it('whose updater is killed leaves the committed version running, and the copy is gone', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '2s' });
     await lab.updater('drill', '--yes', '--no-wait');
     await lab.host.waitFor('[ "$(readlink /opt/demo/current)" = versions/1.0.0-drill ]');
     await lab.host.sh('systemctl kill --signal=KILL node-updater@demo.service');

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { makeLab, type Lab } from '../rig/lab/lab.ts';
+import { makeInstalled } from '../rig/lab/installed.ts';
+import type { Lab } from '../rig/lab/lab.ts';
 
 let lab: Lab;
 afterEach(() => lab[Symbol.asyncDispose]());
@@ -8,10 +9,7 @@ const running = async () => (await lab.facts()).running;
 
 describe('a release that moves the data to another epoch', () => {
   it('is not taken by itself, nor gone back from by itself: a person decides, and is told why [S2.40]', async () => {
-    lab = await makeLab();
-    await lab.configure({ soak: '1s' });
-    await lab.publish('1.0.0');
-    expect((await lab.updater('upgrade')).status).toBe(0);
+    lab = await makeInstalled({ soak: '1s' });
     await lab.publish('2.0.0', 'good', { epoch: 1, rollback: 'restore-data' });
     await lab.host.sh('rm /var/lib/node-updater/demo/check.json; systemctl start node-updater.service');
     await lab.host.waitFor('test -e /var/lib/node-updater/demo/check.json');

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { makeInstalled } from '../rig/lab/installed.ts';
 import { makeLab, type Lab } from '../rig/lab/lab.ts';
 import { runs } from '../rig/lab/runs.ts';
 
@@ -6,11 +7,7 @@ let lab: Lab;
 afterEach(() => lab[Symbol.asyncDispose]());
 
 async function installed(...changes: Parameters<Lab['configure']>): Promise<void> {
-  lab = await makeLab();
-  await lab.configure({ soak: '1s' });
-  await lab.publish('1.0.0');
-  const { status, stderr } = await lab.updater('upgrade');
-  expect(status, stderr).toBe(0);
+  lab = await makeInstalled({ soak: '1s' });
   await lab.configure(...changes);
 }
 

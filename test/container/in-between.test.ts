@@ -1,6 +1,7 @@
 /** What an operator types, and what fails, in the few moments in which it matters most. The model found these moments. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { aimAtRevert } from '../rig/lab/aim.ts';
+import { makeInstalled } from '../rig/lab/installed.ts';
 import { makeLab, type Lab } from '../rig/lab/lab.ts';
 
 let lab: Lab;
@@ -10,10 +11,7 @@ const LEDGER = '/var/lib/node-updater/demo/ledger.jsonl';
 
 /** 1.0.0 is installed, and 2.0.0 is in its soak. */
 async function soaking(): Promise<void> {
-  lab = await makeLab();
-  await lab.configure({ soak: '1s' });
-  await lab.publish('1.0.0');
-  expect((await lab.updater('upgrade')).status).toBe(0);
+  lab = await makeInstalled({ soak: '1s' });
   await lab.publish('2.0.0');
   await lab.configure({ soak: '60s' });
   await lab.updater('upgrade', '--no-wait');

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { makeInstalled } from '../rig/lab/installed.ts';
 import { makeLab, type Lab } from '../rig/lab/lab.ts';
 import { runs } from '../rig/lab/runs.ts';
 import type { Behaviour } from '../rig/lab/tree.ts';
@@ -7,17 +8,9 @@ let lab: Lab;
 afterEach(() => lab[Symbol.asyncDispose]());
 
 /** A host whose node runs 1.0.0, committed. */
-async function installed(...changes: Parameters<Lab['configure']>): Promise<void> {
-  lab = await makeLab();
-  await lab.configure(...changes);
-  await lab.publish('1.0.0');
-  const { status, stderr } = await lab.updater('upgrade');
-  expect(status, stderr).toBe(0);
-}
-
 describe('a first installation', () => {
   it('generates the unit, starts it, commits, and starts it at boot without a login, where there is no Docker [S1.3][S1.33][S2.1][S2.2][S1.42][S1.43]', async () => {
-    await installed({ more: 'memory_max = "512M"\ncpu_quota = "80%"\n' });
+    lab = await makeInstalled({ more: 'memory_max = "512M"\ncpu_quota = "80%"\n' });
     expect(await lab.facts()).toEqual(runs('1.0.0'));
     expect(await lab.host.sh('systemctl is-enabled demo.service')).toBe('enabled');
     const show = await lab.host.sh('systemctl show demo.service -P Restart -P MemoryMax -P CPUQuotaPerSecUSec -P User');
@@ -40,7 +33,7 @@ describe('a first installation', () => {
 
 describe('an upgrade', () => {
   it('activates and commits the newer release, seen from outside on a booted host [S1.59][S3.53][S3.54][S3.55][S1.4][S1.11][S1.17][S1.23][S1.53][S1.54][P1][P2]', async () => {
-    await installed({ soak: '1s' });
+    lab = await makeInstalled({ soak: '1s' });
     await lab.publish('2.0.0');
     const { status, stderr } = await lab.updater('upgrade');
     expect(status, stderr).toBe(0);
@@ -49,7 +42,7 @@ describe('an upgrade', () => {
   });
 
   it('runs unattended from the timer’s service [S3.32][S1.1][S1.49][S1.57]', async () => {
-    await installed({ soak: '1s' });
+    lab = await makeInstalled({ soak: '1s' });
     await lab.publish('2.0.0');
     await lab.host.sh('rm /var/lib/node-updater/demo/check.json; systemctl start node-updater.service');
     expect(await lab.waitForEnd(2)).toBe('committed');
@@ -75,7 +68,7 @@ describe('an upgrade', () => {
   ])(
     'to a version $title ends with the old version running, the cause recorded, the version quarantined, a later one taken [S1.25][S1.28][S3.31][S3.35][S3.37][S3.39][S3.40][S3.44][S2.36][S2.38][P12][P35]',
     async ({ behaviour, code, changes }) => {
-      await installed({ soak: '2s', ...changes });
+      lab = await makeInstalled({ soak: '2s', ...changes });
       await lab.publish('2.0.0', behaviour);
       expect((await lab.updater('upgrade')).status).toBe(3);
       expect(await lab.facts()).toEqual(runs('1.0.0'));
@@ -95,7 +88,7 @@ describe('an upgrade', () => {
   );
 
   it('to a version that never says READY ends with the old version running [F085][S3.36]', async () => {
-    await installed({ soak: '1s' });
+    lab = await makeInstalled({ soak: '1s' });
     // The old version does not notify either: only the candidate is started with the new type.
     await lab.configure({ soak: '1s', type: 'notify', startTimeout: '3s' });
     await lab.publish('2.0.0');
@@ -115,7 +108,7 @@ describe('an upgrade', () => {
   });
 
   it('does not start a node that its operator has stopped [P15]', async () => {
-    await installed({ soak: '1s' });
+    lab = await makeInstalled({ soak: '1s' });
     await lab.host.sh('systemctl stop demo.service');
     await lab.publish('2.0.0');
     expect((await lab.updater('upgrade')).status).toBe(0);
@@ -126,7 +119,7 @@ describe('an upgrade', () => {
   });
 
   it('is refused while the unit of the fallback is masked, before anything is stopped [P30]', async () => {
-    await installed({ soak: '1s' });
+    lab = await makeInstalled({ soak: '1s' });
     await lab.host.sh('systemctl mask --runtime node-updater-revert@demo.service');
     await lab.publish('2.0.0');
     expect((await lab.updater('upgrade')).status).toBe(1);

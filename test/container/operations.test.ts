@@ -1,18 +1,11 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from 'vitest';
+import { makeInstalled } from '../rig/lab/installed.ts';
 import { makeLab, type Lab } from '../rig/lab/lab.ts';
 import { runs } from '../rig/lab/runs.ts';
 
 let lab: Lab;
 afterEach(() => lab[Symbol.asyncDispose]());
-
-async function installed(): Promise<void> {
-  lab = await makeLab();
-  await lab.configure({ soak: '1s' });
-  await lab.publish('1.0.0');
-  const { status, stderr } = await lab.updater('upgrade');
-  expect(status, stderr).toBe(0);
-}
 
 interface Status {
   readonly nodes: readonly { readonly state: string; readonly current: string }[];
@@ -31,7 +24,7 @@ async function damage(version: string): Promise<void> {
 
 describe('what cannot be had or believed', () => {
   it('changes nothing: a damaged archive is refused before anything is staged, linked or stopped, and said with both digests [P11][P36][P40][S2.29][S2.30]', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '1s' });
     const pid = await lab.host.sh('systemctl show -P MainPID demo.service');
     await lab.publish('2.0.0');
     await damage('2.0.0');
@@ -46,7 +39,7 @@ describe('what cannot be had or believed', () => {
   });
 
   it('is fetched anew by each run, not taken from the cache: refused again, and taken once the mirror is mended [S2.31]', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '1s' });
     await lab.publish('2.0.0');
     await damage('2.0.0');
     for (let run = 0; run < 2; run++) expect((await lab.updater('upgrade')).status).toBe(5);
@@ -57,7 +50,7 @@ describe('what cannot be had or believed', () => {
   });
 
   it('never quarantines: the same release is taken once the mirror is well again [S1.10][S1.12][S1.13]', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '1s' });
     await lab.publish('2.0.0');
     await lab.host.sh('systemctl stop releases.service');
     const refused = await lab.updater('upgrade');
@@ -70,7 +63,7 @@ describe('what cannot be had or believed', () => {
   });
 
   it('is found before the stop when /opt is read-only, and tried again by the next run [S1.15][S1.19][S2.28]', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '1s' });
     const pid = await lab.host.sh('systemctl show -P MainPID demo.service');
     await lab.publish('2.0.0');
     await lab.host.sh('mount --bind /opt /opt && mount -o remount,bind,ro /opt');
@@ -83,7 +76,7 @@ describe('what cannot be had or believed', () => {
   });
 
   it('is found before the stop when /opt/NODE is mounted noexec, and blames no version [S1.18]', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '1s' });
     const pid = await lab.host.sh('systemctl show -P MainPID demo.service');
     await lab.publish('2.0.0');
     await lab.host.sh('mount --bind /opt/demo /opt/demo && mount -o remount,bind,noexec /opt/demo');
@@ -100,7 +93,7 @@ describe('what cannot be had or believed', () => {
   });
 
   it('is the configuration’s fault when version.pattern finds nothing: nothing is touched, no version is blamed', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '1s' });
     await lab.publish('2.0.0');
     await lab.host.sh(`sed -i 's/^pattern = .*/pattern = "daemon ([0-9.]+)"/' /etc/node-updater/nodes.d/demo.toml`);
     const { status, stderr } = await lab.updater('upgrade');
@@ -125,7 +118,7 @@ describe('what cannot be had or believed', () => {
   });
 
   it('is refused when a rollback’s version directory is gone [P33]', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '1s' });
     await lab.publish('2.0.0');
     await lab.updater('upgrade');
     await lab.host.sh('rm -r /opt/demo/versions/1.0.0');
@@ -138,7 +131,7 @@ describe('what cannot be had or believed', () => {
 
 describe('old versions', () => {
   it('go after a commit, never what runs, the one before, or what a program still runs from; what is half removed is swept [S1.21][F114][P52]', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '1s' });
     for (const version of ['2.0.0', '3.0.0', '4.0.0']) {
       await lab.publish(version);
       expect((await lab.updater('upgrade')).status).toBe(0);
@@ -168,7 +161,7 @@ systemd-run --quiet --unit=left /opt/demo/versions/2.0.0/bin/left infinity`);
 
 describe('systemd is the supervisor', () => {
   it('the node is systemd’s child, in its own journal, before and after an update [S1.5][S1.6][S1.34][S1.50][S3.56][S3.57]', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '1s' });
     await lab.publish('2.0.0');
     await lab.updater('upgrade');
     const parent = await lab.host.sh('ps -o ppid= -p "$(systemctl show -P MainPID demo.service)"');
@@ -181,7 +174,7 @@ describe('systemd is the supervisor', () => {
   });
 
   it('what an update did stands in the journal, found by MESSAGE_ID and by fields [S2.39]', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '1s' });
     await lab.publish('2.0.0', 'crash 300');
     await lab.updater('upgrade');
     const found = await lab.host.journal('-o', 'json', 'NODE_UPDATER_OUTCOME=rolled-back');
@@ -196,7 +189,7 @@ describe('systemd is the supervisor', () => {
   });
 
   it('nothing of ours runs between two checks, and no Node starts at boot with nothing open', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '1s' });
     const ours = `ps -eo args | grep -c '^/usr/lib/node-autoupdate/node .*main.mjs' || true`;
     // Who asked is told of the end a moment before the unit is through.
     await lab.host.waitFor(`[ "$(${ours})" = 0 ]`);
@@ -209,13 +202,13 @@ describe('systemd is the supervisor', () => {
   });
 
   it('nothing of ours listens on a port [S1.8][S2.3]', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '1s' });
     const ports = await lab.host.sh(`ss -Htln | awk '{ print $4 }' | sort`);
     expect(ports.split('\n')).toEqual(['127.0.0.1:7000', '127.0.0.1:8080']);
   });
 
   it('a program can follow an update by asking for its status again and again [S3.42]', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '1s' });
     await lab.configure({ soak: '3s' });
     await lab.publish('2.0.0');
     await lab.updater('upgrade', '--no-wait');
@@ -230,7 +223,7 @@ describe('systemd is the supervisor', () => {
   });
 
   it('a run with nothing open and nothing asked for changes nothing, nor does the fallback [P50]', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '1s' });
     const before = await lab.ledger();
     await lab.host.sh('systemctl start node-updater@demo.service node-updater-revert@demo.service');
     expect(await lab.ledger()).toEqual(before);
@@ -238,7 +231,7 @@ describe('systemd is the supervisor', () => {
   });
 
   it('the version before stays on the disk after a commit, and after a rollback the one rolled back from [S1.21][P10]', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '1s' });
     await lab.publish('2.0.0');
     await lab.updater('upgrade');
     await lab.updater('rollback');
@@ -250,7 +243,7 @@ describe('systemd is the supervisor', () => {
 
 describe('rooms', () => {
   it('the binary is asked for its version as the node’s user, with no capability and a limit in time [S3.59]', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '1s' });
     const property = (name: string) => lab.host.sh(`systemctl show -P ${name} node-updater-probe@demo.service`);
     expect(await property('User')).toBe('demo');
     expect(await property('CapabilityBoundingSet')).toBe('');
@@ -264,7 +257,7 @@ describe('rooms', () => {
   });
 
   it('who may not act is told so, and looking needs no right', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '1s' });
     const status = await lab.host.run(['node-updater', 'status'], { user: 'nobody' });
     expect(status.status, status.stderr).toBe(0);
     expect(status.stdout).toContain('1.0.0');

@@ -1,7 +1,8 @@
 /** What a newer package of node-updater itself means for an update of a node that is under way. */
 import { afterEach, expect, it } from 'vitest';
 import { builtPackage } from '../rig/container/installed.ts';
-import { makeLab, type Lab } from '../rig/lab/lab.ts';
+import { makeInstalled } from '../rig/lab/installed.ts';
+import type { Lab } from '../rig/lab/lab.ts';
 
 let lab: Lab;
 afterEach(() => lab[Symbol.asyncDispose]());
@@ -13,10 +14,7 @@ for part in *-????????.mjs; do mv "$part" "\${part%.mjs}-next.mjs"; done
 cd /srv && dpkg-deb --root-owner-group -Znone -b next next.deb`;
 
 it('an upgrade of node-updater in the soak of a node ends nothing: the update is committed, and the new program goes on from there [F111]', async () => {
-  lab = await makeLab();
-  await lab.configure({ soak: '1s' });
-  await lab.publish('1.0.0');
-  expect((await lab.updater('upgrade')).status).toBe(0);
+  lab = await makeInstalled({ soak: '1s' });
   await lab.host.push(await builtPackage(), '/srv/this.deb');
   await lab.host.sh(NEXT);
   await lab.configure({ soak: '15s' });

@@ -1,16 +1,13 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { makeLab, type Changes, type Lab } from '../rig/lab/lab.ts';
+import { makeInstalled } from '../rig/lab/installed.ts';
+import type { Changes, Lab } from '../rig/lab/lab.ts';
 import { runs } from '../rig/lab/runs.ts';
 
 let lab: Lab;
 afterEach(() => lab[Symbol.asyncDispose]());
 
 async function installed(changes: Changes = {}): Promise<void> {
-  lab = await makeLab();
-  await lab.configure({ soak: '1s', ...changes });
-  await lab.publish('1.0.0');
-  const { status, stderr } = await lab.updater('upgrade');
-  expect(status, stderr).toBe(0);
+  lab = await makeInstalled({ soak: '1s', ...changes });
   await lab.publish('2.0.0');
 }
 

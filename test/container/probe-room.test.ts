@@ -1,6 +1,7 @@
 /** The room that probes the node dies while it is needed: nothing is proven from then on, and no version is blamed. */
 import { afterEach, expect, it } from 'vitest';
-import { makeLab, type Lab } from '../rig/lab/lab.ts';
+import { makeInstalled } from '../rig/lab/installed.ts';
+import type { Lab } from '../rig/lab/lab.ts';
 
 let lab: Lab;
 afterEach(() => lab[Symbol.asyncDispose]());
@@ -10,10 +11,7 @@ const inState = (state: string) =>
   lab.host.waitFor(`tail -n 1 /var/lib/node-updater/demo/ledger.jsonl | grep -q '"intent".*"state":"${state}"'`);
 
 async function upgrading(soak: string): Promise<void> {
-  lab = await makeLab();
-  await lab.configure({ soak: '1s' });
-  await lab.publish('1.0.0');
-  expect((await lab.updater('upgrade')).status).toBe(0);
+  lab = await makeInstalled({ soak: '1s' });
   await lab.configure({ soak });
   await lab.publish('2.0.0');
   await lab.updater('upgrade', '--no-wait');

@@ -5,7 +5,8 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cases } from '../rig/cases.ts';
-import { makeLab, type Lab } from '../rig/lab/lab.ts';
+import { makeInstalled } from '../rig/lab/installed.ts';
+import type { Lab } from '../rig/lab/lab.ts';
 import type { Behaviour } from '../rig/lab/tree.ts';
 
 /** The good version that is always there, and what is tried to replace it. */
@@ -35,10 +36,7 @@ const SPAN = 4000;
 let lab: Lab;
 
 beforeAll(async () => {
-  lab = await makeLab();
-  await lab.configure({ soak: '1s' });
-  await lab.publish('1.0.0');
-  expect((await lab.updater('upgrade')).status).toBe(0);
+  lab = await makeInstalled({ soak: '1s' });
   for (const { version, behaviour } of CANDIDATES) await lab.publish(version, behaviour);
 });
 afterAll(() => lab[Symbol.asyncDispose]());

@@ -4,17 +4,14 @@
  */
 import { describe, expect, it } from 'vitest';
 import { bootInstalled } from '../rig/container/installed.ts';
-import { makeLab } from '../rig/lab/lab.ts';
+import { makeInstalled } from '../rig/lab/installed.ts';
 
 const SOAK = 40;
 const LIMIT = 20;
 const ROOM = 'node-updater-backup@demo.service';
 
 it('a transaction that has outlived the limit of its unit goes on when systemd is reloaded, and commits [S1.36]', async () => {
-  await using lab = await makeLab();
-  await lab.configure({ soak: '1s' });
-  await lab.publish('1.0.0');
-  expect((await lab.updater('upgrade')).status).toBe(0);
+  await using lab = await makeInstalled({ soak: '1s' });
   await lab.configure({ soak: `${SOAK}s` });
   await lab.host.push(Buffer.from('heartbeat_timeout = "30s"\n'), '/etc/node-updater/conf.d/10-test.toml', 0o644);
   await lab.host.push(

@@ -5,7 +5,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sample } from '../rig/cases.ts';
 import { aimAtRevert, type RevertAim } from '../rig/lab/aim.ts';
-import { makeLab, type Lab } from '../rig/lab/lab.ts';
+import { makeInstalled } from '../rig/lab/installed.ts';
+import type { Lab } from '../rig/lab/lab.ts';
 
 const SWITCH = 'mv -T fallback current';
 const RESTART = 'systemctl --no-block try-restart demo.service';
@@ -15,10 +16,7 @@ let aim: RevertAim;
 let ends = 1;
 
 beforeAll(async () => {
-  lab = await makeLab();
-  await lab.configure({ soak: '1s' });
-  await lab.publish('1.0.0');
-  expect((await lab.updater('upgrade')).status).toBe(0);
+  lab = await makeInstalled({ soak: '1s' });
   await lab.publish('2.0.0');
   aim = await aimAtRevert(lab.host);
 });

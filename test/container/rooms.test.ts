@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { makeLab, type Lab } from '../rig/lab/lab.ts';
+import { makeInstalled } from '../rig/lab/installed.ts';
+import type { Lab } from '../rig/lab/lab.ts';
 import { runs } from '../rig/lab/runs.ts';
 
 const ROOMS = join(import.meta.dirname, '../fixtures/rooms');
@@ -11,11 +12,7 @@ let lab: Lab;
 
 /** A host whose node runs 1.0.0, committed, and may take 2.0.0. */
 async function installed(): Promise<void> {
-  lab = await makeLab();
-  await lab.configure({ soak: '1s' });
-  await lab.publish('1.0.0');
-  const { status, stderr } = await lab.updater('upgrade');
-  expect(status, stderr).toBe(0);
+  lab = await makeInstalled({ soak: '1s' });
   await lab.publish('2.0.0');
 }
 

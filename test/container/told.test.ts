@@ -1,20 +1,13 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { makeLab, type Lab } from '../rig/lab/lab.ts';
+import { makeInstalled } from '../rig/lab/installed.ts';
+import type { Lab } from '../rig/lab/lab.ts';
 
 let lab: Lab;
 afterEach(() => lab[Symbol.asyncDispose]());
 
-async function installed(): Promise<void> {
-  lab = await makeLab();
-  await lab.configure({ soak: '1s' });
-  await lab.publish('1.0.0');
-  const { status, stderr } = await lab.updater('upgrade');
-  expect(status, stderr).toBe(0);
-}
-
 describe('what a person is told', () => {
   it('status shows a node whose configuration is broken, with file, line, key and remedy, and ends with 78', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '1s' });
     await lab.host.sh(`sed -i 's/^soak = .*/soak = "soon"/' /etc/node-updater/nodes.d/demo.toml`);
     const said = await lab.host.run(['node-updater', 'status'], { user: 'nobody' });
     expect(said.status).toBe(78);
@@ -25,7 +18,7 @@ describe('what a person is told', () => {
   });
 
   it('who asks for a version that failed here is refused with 1 and told how to overrule that; the timer has nothing to do', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '1s' });
     await lab.publish('2.0.0', 'crash 300');
     expect((await lab.updater('upgrade')).status).toBe(3);
     const ends = (await lab.ledger()).length;
@@ -42,7 +35,7 @@ describe('what a person is told', () => {
   });
 
   it('a rollback that systemd cannot do ends with 4 and with what systemd said, and is done once it can be [P33]', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '1s' });
     await lab.configure({ soak: '60s' });
     await lab.publish('2.0.0');
     await lab.updater('upgrade', '--no-wait');
@@ -64,7 +57,7 @@ describe('what a person is told', () => {
   });
 
   it('a rollback of a node that its operator stopped is refused, and so is its dry run', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '1s' });
     await lab.publish('2.0.0');
     await lab.updater('upgrade');
     await lab.host.sh('systemctl stop demo.service');
@@ -77,7 +70,7 @@ describe('what a person is told', () => {
   });
 
   it('a damaged ledger is what why names, not that no gate blocks', async () => {
-    await installed();
+    lab = await makeInstalled({ soak: '1s' });
     await lab.publish('2.0.0');
     await lab.updater('check');
     await lab.host.sh(`sed -i '3s/./X/' /var/lib/node-updater/demo/ledger.jsonl`);

@@ -1,44 +1,19 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { createGzip, gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { readTar } from '../../../src/artifact/compression.ts';
 import { inventoryOf } from '../../../src/artifact/headers.ts';
 import * as make from './archives.ts';
+import { makeDesk } from './desk.ts';
 import { openPaths } from './open-paths.ts';
-import { refusalOf } from './refusal-of.ts';
 
-let work: string;
-let count = 0;
-
-beforeAll(async () => {
-  work = await mkdtemp(join(tmpdir(), 'compression-'));
-});
-afterAll(async () => {
-  await rm(work, { recursive: true });
-});
-
-async function written(bytes: Buffer): Promise<string> {
-  const path = join(work, `${++count}.archive`);
-  await writeFile(path, bytes);
-  return path;
-}
-
-async function pathsOf(bytes: Buffer): Promise<string[]> {
-  const { items } = await inventoryOf(await written(bytes), make.PLENTY);
-  return items.map(({ path }) => path);
-}
-
-async function expectRefused(bytes: Buffer, code: string): Promise<void> {
-  expect(await refusalOf(await written(bytes), make.PLENTY)).toBe(code);
-}
+const { expectRefused, pathsOf, written } = makeDesk();
 
 function xzSync(bytes: Buffer | string, ...options: string[]): Buffer {
   return execFileSync('xz', ['--compress', '--stdout', '-0', ...options], { input: bytes, maxBuffer: 2 ** 27 });
@@ -174,7 +149,7 @@ describe('compression', () => {
   });
 
   it('says DISK_IO when there is no archive', async () => {
-    await expect(inventoryOf(join(work, 'none'), make.PLENTY)).rejects.toMatchObject({ code: 'DISK_IO' });
+    await expect(inventoryOf(`${make.fixtures}none`, make.PLENTY)).rejects.toMatchObject({ code: 'DISK_IO' });
   });
 });
 

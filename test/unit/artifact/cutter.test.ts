@@ -1,37 +1,12 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { inventoryOf } from '../../../src/artifact/headers.ts';
+import { describe, expect, it } from 'vitest';
 import { LIMITS } from '../../../src/manifest.ts';
 import * as make from './archives.ts';
+import { makeDesk } from './desk.ts';
 import { refusalOf } from './refusal-of.ts';
 
-let work: string;
-let count = 0;
-
-beforeAll(async () => {
-  work = await mkdtemp(join(tmpdir(), 'cutter-'));
-});
-afterAll(async () => {
-  await rm(work, { recursive: true });
-});
-
-async function written(bytes: Buffer): Promise<string> {
-  const path = join(work, `${++count}.archive`);
-  await writeFile(path, bytes);
-  return path;
-}
-
-async function pathsOf(bytes: Buffer): Promise<string[]> {
-  const { items } = await inventoryOf(await written(bytes), make.PLENTY);
-  return items.map(({ path }) => path);
-}
-
-async function expectRefused(bytes: Buffer, code: string): Promise<void> {
-  expect(await refusalOf(await written(bytes), make.PLENTY)).toBe(code);
-}
+const { expectRefused, pathsOf, written } = makeDesk();
 
 describe('extended headers', () => {
   it('takes a name and a target from PAX records and from GNU long names', async () => {

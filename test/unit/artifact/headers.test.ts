@@ -1,40 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { inventoryOf, readHeaders } from '../../../src/artifact/headers.ts';
 import * as make from './archives.ts';
+import { makeDesk } from './desk.ts';
 import { refusalOf } from './refusal-of.ts';
 
 const SIGNED_LIMIT = { entries: 10_000, unpackedSize: 2 ** 40 };
 const rows = await make.corpus();
-let work: string;
-let count = 0;
-
-beforeAll(async () => {
-  work = await mkdtemp(join(tmpdir(), 'headers-'));
-});
-afterAll(async () => {
-  await rm(work, { recursive: true });
-});
-
-async function written(bytes: Buffer): Promise<string> {
-  const path = join(work, `${++count}.archive`);
-  await writeFile(path, bytes);
-  return path;
-}
-
-async function pathsOf(bytes: Buffer): Promise<string[]> {
-  const { items } = await inventoryOf(await written(bytes), make.PLENTY);
-  return items.map(({ path }) => path);
-}
-
-async function expectRefused(bytes: Buffer, code: string): Promise<void> {
-  expect(await refusalOf(await written(bytes), make.PLENTY)).toBe(code);
-}
+const { expectRefused, pathsOf, written } = makeDesk();
 
 describe('the corpus', () => {
   it.each(rows.filter(({ expect }) => expect === 'accept' || expect === 'normalise'))(
