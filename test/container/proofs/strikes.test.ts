@@ -7,7 +7,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cases } from '../../rig/cases.ts';
 import { problemsOfFault, problemsOfKill } from '../../rig/proof/judge.ts';
-import type { Point } from '../../rig/proof/points.ts';
+import { describePoint, type Point } from '../../rig/proof/points.ts';
 import { strikeAround, tellOf, type Found, type Round } from '../../rig/proof/round.ts';
 import { makeStage, type Situation, type Stage } from '../../rig/proof/stage.ts';
 import { pointsIn, pointsOfSettling, type Strikes } from '../../rig/proof/strike.ts';
@@ -44,9 +44,10 @@ async function struckAround(name: string, round: Round, points: readonly Point[]
   return found;
 }
 
-/** Most of what was aimed at was hit: runs differ a little in how often they tell or ask something. */
+/** Most of what was aimed at was hit. How often a run tells or asks something is left out: it depends on how long it waits. */
 function expectHits({ struck, missed }: Found): void {
-  expect(missed.length, missed.join('\n')).toBeLessThanOrEqual(Math.ceil((struck + missed.length) / 5));
+  const passed = missed.filter(onDisk);
+  expect(passed.length, passed.map(describePoint).join('\n')).toBeLessThanOrEqual(Math.ceil(struck / 5));
 }
 
 const changes = ({ effect }: Point): boolean => effect === 'changes';

@@ -18,7 +18,7 @@ export interface Round {
 export interface Found {
   readonly struck: number;
   /** Points that the struck run did not come by: runs differ a little in what they say, and when. */
-  readonly missed: readonly string[];
+  readonly missed: readonly Point[];
   /** Each with its point. */
   readonly problems: readonly string[];
   readonly seconds: number;
@@ -27,7 +27,7 @@ export interface Found {
 export async function strikeAround(round: Round, points: readonly Point[], stage: Stage): Promise<Found> {
   const { situation, always = () => false } = round;
   const problems: string[] = [];
-  const missed: string[] = [];
+  const missed: Point[] = [];
   let seconds = 0;
   const fitting = points.filter(round.of);
   const others = fitting.filter((point) => !always(point));
@@ -38,7 +38,7 @@ export async function strikeAround(round: Round, points: readonly Point[], stage
     const struck = await strike(situation, strikes, stage);
     const what = `${situation}: ${howOf(strikes)} at ${describePoint(point)}`;
     problems.push(...round.problems(situation, struck).map((problem) => `${what}: ${problem}`));
-    if (!struck.hit) missed.push(what);
+    if (!struck.hit) missed.push(point);
     seconds += struck.seconds;
   }
   return { struck: own.length - missed.length, missed, problems, seconds };
