@@ -4,8 +4,10 @@ import type { Quarantine } from '../machine/record.ts';
 import type { Failure, Outcome } from '../machine/state.ts';
 import type { Asked } from './ask.ts';
 import { INTERRUPTED, type Ended } from './command.ts';
+import type { Trouble } from './config-view.ts';
 import { knownExit } from './follow.ts';
 import type { Line } from './output.ts';
+import { warningLines } from './trouble-text.ts';
 
 export interface OutcomeReport {
   readonly schema: 1;
@@ -20,6 +22,8 @@ export interface OutcomeReport {
   readonly to?: string;
   readonly failure?: Failure;
   readonly quarantine?: Quarantine;
+  /** What a look at the source warns of; it stops nothing yet. */
+  readonly warnings?: readonly Trouble[];
 }
 
 export function reportOutcome(node: string, { request, followed }: Asked): OutcomeReport {
@@ -65,7 +69,7 @@ export function outcomeLines(report: OutcomeReport): { readonly good: Line[]; re
   const remedy: Line[] = failure === undefined ? [] : [`  → ${failure.remedy}`];
   if (result === 'ended') return { good: [], bad: remedy };
   if (failure !== undefined) return { good: [], bad: [`node-updater: ${failure.message}`, ...remedy] };
-  return { good: [`${message ?? ''}.`], bad: [] };
+  return { good: [`${message ?? ''}.`, ...(report.warnings ?? []).flatMap(warningLines)], bad: [] };
 }
 
 function interruptedLines(node: string): Line[] {

@@ -4,6 +4,7 @@ import type { Line } from './output.ts';
 import type { NodeReport, StatusReport } from './status-report.ts';
 import { table } from './table.ts';
 import { ago, ahead } from './times.ts';
+import { troubleLines, warningLines } from './trouble-text.ts';
 
 const HEAD = ['NODE', 'CURRENT', 'AVAILABLE', 'MINIMUM', 'STATE', 'LAST RESULT', 'LAST CHECK', 'NEXT RUN'];
 
@@ -16,7 +17,7 @@ export function statusLines(report: StatusReport, now: number): Line[] {
   return [
     ...stateLine(report, now),
     ...(rows.length === 0 ? [] : ['', ...table([shown(HEAD), ...rows])]),
-    ...report.problems.flatMap(({ message, remedy }) => trouble(message, remedy)),
+    ...report.problems.flatMap(troubleLines),
     ...report.nodes.flatMap((node) => troubles(node)),
     ...(report.next === undefined ? [] : ['', `Next: ${report.next}`]),
   ];
@@ -93,8 +94,10 @@ function troubles(node: NodeReport): Line[] {
     const asked = `${node.current ?? ''} is below ${node.minimum ?? ''}, the minimum that its publisher asks for`;
     said.set(asked, `See what keeps it: node-updater why ${node.node}`);
   }
-  const warnings = (node.warnings ?? []).flatMap(({ message, remedy }) => warning(`${node.node}: ${message}`, remedy));
-  return [...[...said].flatMap(([message, remedy]) => trouble(`${node.node}: ${message}`, remedy)), ...warnings];
+  const ofNode = (message: string, remedy: string) => ({ message: `${node.node}: ${message}`, remedy });
+  const warnings = (node.warnings ?? []).map(({ message, remedy }) => ofNode(message, remedy));
+  const stopping = [...said].map(([message, remedy]) => ofNode(message, remedy));
+  return [...stopping.flatMap(troubleLines), ...warnings.flatMap(warningLines)];
 }
 
 /** Of the last transaction, unless another is under way, or what stopped it is over. */
@@ -105,12 +108,4 @@ function lastFailure({ last, state, unit }: NodeReport): { message: string; reme
   const { code, message, remedy } = last.failure;
   if (code === 'HOST_NODE_STOPPED' && unit?.active === 'active') return undefined;
   return { message: `${last.to} was not committed (${last.outcome.replaceAll('-', ' ')}): ${message}`, remedy };
-}
-
-function warning(message: string, remedy: string): Line[] {
-  return ['', `Warning: ${message}`, `  → ${remedy}`];
-}
-
-function trouble(message: string, remedy: string): Line[] {
-  return ['', { text: message, tone: 'bad' }, `  → ${remedy}`];
 }

@@ -3,15 +3,17 @@ import { describeQuarantine } from '../policy/decide.ts';
 import type { Line } from './output.ts';
 import { table } from './table.ts';
 import { ago, ahead, moment } from './times.ts';
+import { troubleLines, warningLines } from './trouble-text.ts';
 import type { LastFailure, WhyReport } from './why.ts';
 
 export function whyLines(report: WhyReport, now: number): Line[] {
   const next = nextCommand(report);
   return [
     headline(report, now),
-    ...report.problems.flatMap(({ message, remedy }) => trouble(message, remedy)),
+    ...report.problems.flatMap(troubleLines),
     ...(isUnderWay(report) ? [] : reasonLines(report, now)),
-    ...warningLines(report),
+    // Nothing waits for these, so they come last.
+    ...(report.warnings ?? []).flatMap(warningLines),
     '',
     ...table(times(report, now)).map((line): Line => ({ text: line, tone: 'dim' })),
     ...(next === undefined ? [] : ['', `Next: ${next}`]),
@@ -112,13 +114,14 @@ function failureLines(report: WhyReport, now: number): Line[] {
   const lines: Line[] = [];
   if (checkFailure !== undefined) {
     const when = checked === undefined ? '' : ` (${ago(Date.parse(checked), now)})`;
-    lines.push(...trouble(`The last look failed${when}: ${checkFailure.message}`, checkFailure.remedy));
+    const message = `The last look failed${when}: ${checkFailure.message}`;
+    lines.push(...troubleLines({ message, remedy: checkFailure.remedy }));
   }
   if (lastFailure === undefined || lastFailure.message === checkFailure?.message) return lines;
   // What is in quarantine has been told of above, with its reason.
   if (quarantine.some(({ message, version }) => version === lastFailure.version && message === lastFailure.message))
     return lines;
-  return [...lines, ...trouble(describeFailure(lastFailure, now), lastFailure.remedy)];
+  return [...lines, ...troubleLines({ message: describeFailure(lastFailure, now), remedy: lastFailure.remedy })];
 }
 
 /** Not "failed": a mirror, a disk or a network that fails says nothing about the version (promise 9). */
@@ -131,15 +134,6 @@ function isOffered(last: LastFailure | undefined, { offered, quarantine }: WhyRe
   return quarantine.some(
     ({ message, version }) => version === offered && version === last?.version && message === last.message,
   );
-}
-
-/** Nothing waits for these, so they come last. */
-function warningLines({ warnings = [] }: WhyReport): Line[] {
-  return warnings.flatMap(({ message, remedy }) => ['', `Warning: ${message}`, `  → ${remedy}`]);
-}
-
-function trouble(message: string, remedy: string): Line[] {
-  return ['', { text: message, tone: 'bad' }, `  → ${remedy}`];
 }
 
 function times(report: WhyReport, now: number): string[][] {

@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { parseVersion, type Version } from '../../src/release.ts';
 import { makeInstalled } from '../rig/lab/installed.ts';
 import type { Lab } from '../rig/lab/lab.ts';
 
@@ -79,5 +81,16 @@ describe('what a person is told', () => {
     expect(stdout).toContain('No update is taken until this is mended');
     expect(stdout).toContain('ledger.jsonl is damaged at line 3');
     expect(stdout).not.toContain('no gate blocks');
+  });
+
+  it('check says what its look warns of, and what to type', async () => {
+    lab = await makeInstalled({ soak: '1s' });
+    await lab.publish('2.0.0');
+    await lab.publisher.renew({ withdrawn: [parseVersion('1.0.0') as Version] });
+    await lab.host.push(join(lab.publisher.site, 'manifest.json'), '/srv/releases/manifest.json', 0o644);
+    const { stdout } = await lab.updater('check');
+    expect(stdout).toContain('Warning: 1.0.0, which runs, was withdrawn by its publisher\n  → It runs on until');
+    const report = JSON.parse((await lab.updater('check', '--json')).stdout) as unknown;
+    expect(report).toMatchObject({ result: 'answered', warnings: [{ code: 'POLICY_WITHDRAWN' }] });
   });
 });
