@@ -28,6 +28,8 @@ export interface Task {
   readonly client: HttpClient;
   /** Absent: every server is asked, whatever it asked for before. */
   readonly patience?: Patience;
+  /** Servers that have used up their tries at an earlier file of this order: they get one at each further file, until one works. */
+  readonly exhausted: Set<string>;
   readonly deps: FetchDeps;
 }
 

@@ -5,7 +5,7 @@ import { failureOf, type Failure } from './failure.ts';
 import { parseSourceUrl } from './hop.ts';
 import { fetchFromDisk } from './local.ts';
 import { isSigned } from './signed.ts';
-import { waitBeforeRetry } from './retry.ts';
+import { MOST_TRIES, waitBeforeRetry } from './retry.ts';
 import { fetchOverHttp, stopped, type Attempt } from './web.ts';
 import { shown } from './wording.ts';
 import type { Task } from './context.ts';
@@ -79,13 +79,19 @@ function isAnswer({ absent }: Failure, { file }: Task): boolean {
 async function fetchUrl(task: Task, text: string): Promise<Attempt> {
   // Over all tries of this URL, so that a mirror that is bad in many ways still ends.
   const deadline = AbortSignal.timeout(task.settings.totalTimeout);
-  for (let tries = 1; ; tries++) {
+  const server = URL.parse(text)?.origin ?? text;
+  // One that is down costs each check all its waits, at each file, before the next mirror is asked.
+  let tries = task.exhausted.delete(server) ? MOST_TRIES : 1;
+  for (; ; tries++) {
     const outcome = await tryUrl(task, text, deadline);
     if (outcome.kind !== 'failed' || outcome.failure.retry !== 'again' || isAnswer(outcome.failure, task))
       return outcome;
     if (outcome.gained >= PROGRESS) tries = 1;
     const wait = waitBeforeRetry(tries, task.deps.random(), outcome.failure.retryAfter);
-    if (wait === undefined) return outcome;
+    if (wait === undefined) {
+      task.exhausted.add(server);
+      return outcome;
+    }
     task.deps.log.info(`${outcome.failure.error.message} Trying again in ${String(wait)} ms.`, {
       FILE: task.file.name,
     });

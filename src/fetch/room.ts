@@ -41,9 +41,10 @@ async function fetchAll(order: FetchOrder, directory: string, deps: FetchDeps): 
   const { settings, insecureHttp } = order;
   await using client = openClient(settings, deps);
   const patience = await openPatience(directory, deps);
+  const exhausted = new Set<string>();
   const reports: FetchFileReport[] = [];
   for (const file of order.files) {
-    reports.push(await fetchFile({ file, directory, settings, insecureHttp, client, patience, deps }));
+    reports.push(await fetchFile({ file, directory, settings, insecureHttp, client, patience, exhausted, deps }));
   }
   return reports;
 }

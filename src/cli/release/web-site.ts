@@ -21,13 +21,14 @@ export async function openWebSite(
   const deps = { clock, files, version, signal, log: await web.log(), random: Math.random, environment: env };
   const client = openClient(settings, deps);
   const base = /\.json$/.test(url) ? url : `${url.replace(/\/*$/, '')}/manifest.json`;
+  const exhausted = new Set<string>();
   let fetched = 0;
   const file: Site['file'] = async (urls, limit) => {
     fetched += 1;
     const absolute = urls.map((each) => new URL(each, base).href);
     const wanted = { name: `file-${fetched}`, urls: absolute, limit, absence: 'expected' } as const;
     const task = { file: wanted, directory: scratch, settings };
-    const report = await fetchFile({ ...task, insecureHttp, client, deps });
+    const report = await fetchFile({ ...task, insecureHttp, client, exhausted, deps });
     return pathOf(report, `${scratch}/${task.file.name}`);
   };
   return { site: { name: base, file }, [Symbol.asyncDispose]: () => client[Symbol.asyncDispose]() };

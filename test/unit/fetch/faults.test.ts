@@ -27,6 +27,30 @@ describe('a server that cannot be reached', () => {
     expect(room.waits).toEqual([1500, 3000, 6000]);
   });
 
+  it('has one try at each further file of the order, so that a mirror that is down costs its waits once [F001]', async () => {
+    await using room = await makeRoom();
+    await using fine = await startServer(good);
+    const down = `http://127.0.0.1:${String(await closedPort())}`;
+    const files = [
+      { name: 'a', urls: [`${down}/a`], limit: MIB },
+      { name: 'b', urls: [`${down}/b`, `${fine.origin}/b`], limit: MIB },
+      { name: 'c', urls: [`${down}/c`, `${fine.origin}/c`], limit: MIB },
+    ];
+    const { report } = await room.run({ files });
+    expect(report.files.map(({ outcome }) => outcome)).toEqual(['failed', 'fetched', 'fetched']);
+    expect(room.waits).toEqual([1500, 3000, 6000]);
+  });
+
+  it('has all its tries again once it has answered', async () => {
+    await using room = await makeRoom();
+    const bad = status(500);
+    await using server = await startServer(inTurn(bad, bad, bad, bad, good, bad, good));
+    const files = ['a', 'b', 'c'].map((name) => ({ name, urls: [`${server.origin}/${name}`], limit: MIB }));
+    const { report } = await room.run({ files });
+    expect(report.files.map(({ outcome }) => outcome)).toEqual(['failed', 'fetched', 'fetched']);
+    expect(room.waits).toEqual([1500, 3000, 6000, 1500]);
+  });
+
   it('is reported as unknown to DNS when its name has no address [S1.10] [F001]', async () => {
     await using room = await makeRoom();
     const report = failed(await room.fetch(['https://no-such-host.invalid/manifest.json']));
