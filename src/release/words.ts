@@ -10,6 +10,8 @@ import type { VerifyReport } from './verify.ts';
 export function describePlan({ manifest, previous, added }: PublicationPlan): readonly string[] {
   const gone = dropped(previous, manifest);
   return [
+    // Seen in time, it tells who mistyped the directory: hosts that know a higher serial refuse what is begun anew.
+    ...(previous === undefined ? [`begin ${manifest.name} ${manifest.channel}: nothing is published here yet`] : []),
     ...added.map(({ place }) => `add ${place}`),
     ...released(previous, manifest, added),
     ...restated(previous, manifest),

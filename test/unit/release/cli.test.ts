@@ -66,6 +66,7 @@ describe('node-updater release', () => {
     expect(signed.lines).toEqual([`${out}/${archiveName}.tar.zst.asc`, `  by ${fingerprint}`]);
     const published = await type(`publish ${site} ${out}/${archiveName}.release.json -u ${fingerprint} --expires 14d`);
     expect(published.lines).toEqual([
+      'begin demo stable: nothing is published here yet',
       expect.stringMatching(new RegExp(`^add releases/1\\.0\\.0/[0-9a-f]{64}/${archiveName}\\.tar\\.zst$`)),
       'suggest 1.0.0',
       expect.stringMatching(/^publish demo stable serial 1, expires \d{4}-/),
