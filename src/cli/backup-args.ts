@@ -4,7 +4,7 @@ import { didYouMean } from '../config/suggest.ts';
 import { UpdaterError } from '../errors.ts';
 import type { CommandOf, Mode } from './command.ts';
 
-export const BACKUP_ACTIONS = ['create', 'list', 'verify', 'restore'] as const;
+const BACKUP_ACTIONS = ['create', 'list', 'verify', 'restore'] as const;
 
 const ID = /^\d{8}T\d{9}Z-/;
 

@@ -68,7 +68,7 @@ function planLines({ node, current, copy }: DrillPlan): Line[] {
 }
 
 /** From the records of the drill that was asked for by `request`. Pure. */
-export function drillTimes(records: readonly LedgerRecord[], request: string): DrillTimes {
+function drillTimes(records: readonly LedgerRecord[], request: string): DrillTimes {
   const opened = records.findIndex(({ entry }) => entry.kind === 'opened' && entry.transaction.request === request);
   const own = opened === -1 ? [] : records.slice(opened);
   const start = own.find(({ entry }) => entry.kind === 'intent' && entry.state === 'start');

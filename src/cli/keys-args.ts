@@ -5,7 +5,7 @@ import { UpdaterError } from '../errors.ts';
 import { parseFingerprint, type Fingerprint } from '../release.ts';
 import type { CommandOf, KeysAction } from './command.ts';
 
-export const KEYS_ACTIONS = ['list', 'add', 'remove', 'verify'] as const;
+const KEYS_ACTIONS = ['list', 'add', 'remove', 'verify'] as const;
 
 type KeysCommand = CommandOf<'keys'>;
 

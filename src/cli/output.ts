@@ -66,7 +66,7 @@ export function makeOutput({ stdout, stderr, env, visible, errorPrefix }: Output
 }
 
 /** https://no-color.org: any value that is not empty. */
-export function mayColour(stream: Stream, env: OutputOptions['env']): boolean {
+function mayColour(stream: Stream, env: OutputOptions['env']): boolean {
   return stream.isTTY === true && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
 }
 

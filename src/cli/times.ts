@@ -19,7 +19,7 @@ export function span(ms: number): string {
 }
 
 /** One unit only: where a column must stay narrow. */
-export function roughly(ms: number): string {
+function roughly(ms: number): string {
   const [unit, size] = UNITS.find(([, least]) => ms >= least) ?? ['s', 1000];
   return `${Math.floor(ms / size)} ${unit}`;
 }

@@ -4,7 +4,7 @@ import { plainText } from './text.ts';
 import { accepted, refused, type Parsed } from './units.ts';
 
 /** A host as the URL parser writes it: dotted IPv4, bracketed IPv6, or a lower-case name. */
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   if (isIPv4(host)) return host.startsWith('127.');
   return host === 'localhost' || host === '::1' || host === '[::1]';
 }

@@ -52,7 +52,7 @@ const results: ReadonlySet<string> = new Set<JobResult>([
 ]);
 
 /** Newer versions of systemd have results that this one does not know; none of them means that it went well. */
-export function jobResult(text: string): JobResult {
+function jobResult(text: string): JobResult {
   return results.has(text) ? (text as JobResult) : 'failed';
 }
 

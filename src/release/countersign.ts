@@ -160,7 +160,7 @@ function previousText({ previous }: SigningRequest): string | undefined {
   return previous === undefined ? undefined : readEnvelope(Buffer.from(previous)).text;
 }
 
-export function tooLate(): Error {
+function tooLate(): Error {
   return refuse(
     'RELEASE_REQUEST',
     'what is published now is not what the request replaces',

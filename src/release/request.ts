@@ -11,7 +11,7 @@ import { diskError } from '../errors.ts';
 import { LIMITS } from '../manifest.ts';
 import { refuse } from './refuse.ts';
 
-export const REQUEST_KINDS = ['manifest', 'keys'] as const;
+const REQUEST_KINDS = ['manifest', 'keys'] as const;
 
 export interface SigningRequest {
   readonly request: 1;

@@ -76,7 +76,7 @@ function effects(w: World, model: Model): readonly Move[] {
 const GATED: readonly string[] = ['start', 'soak', 'commit', 'resume'];
 
 /** `orStranded`: a version without a way back that has failed its gate. */
-export function strandedBy(flow: Flow, w: World, model: Model): Flow {
+function strandedBy(flow: Flow, w: World, model: Model): Flow {
   if (typeof flow === 'string' || 'to' in flow || flow.answer !== 'failed' || flow.code === undefined) return flow;
   const { open } = aboutOf(w, model);
   const stranded =
