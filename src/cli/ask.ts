@@ -19,6 +19,7 @@ import type { NodeSettings } from '../settings.ts';
 import { oneNode } from './facts.ts';
 import { follow, type Followed } from './follow.ts';
 import type { Host } from './host.ts';
+import { needsRoot } from './needs-root.ts';
 import { revertFailed } from './stuck.ts';
 import { isStuck, revertUnit, transactionUnit } from './units.ts';
 
@@ -45,11 +46,7 @@ const HAND_OVERS = 3;
 
 /** Throws USAGE_NOT_PERMITTED, CONFIG_*, before anything is touched. */
 export function actOn(name: string | undefined, what: string, host: Host): Target {
-  if (host.uid !== 0) {
-    throw new UpdaterError('USAGE_NOT_PERMITTED', `${what} needs root`, {
-      remedy: `Type: sudo node-updater ${host.argv.join(' ')}`,
-    });
-  }
+  if (host.uid !== 0) throw needsRoot(what, host);
   const node = oneNode(name, host);
   const settings = requireNode(loadSettings(host.layout, host.env, host.uid), node);
   return { node, layout: host.layout.node(node), settings };

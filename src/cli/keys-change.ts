@@ -19,6 +19,7 @@ import type { KeyFacts } from '../trust/openpgp.ts';
 import type { CommandOf, Ended } from './command.ts';
 import { oneNode } from './facts.ts';
 import type { Host } from './host.ts';
+import { needsRoot } from './needs-root.ts';
 import type { Format } from './report-error.ts';
 import { requirePaths } from './typed-path.ts';
 
@@ -128,11 +129,7 @@ function asData({ node, before, keys, write, config, remove }: Change): object {
 
 /** The key before its name in the configuration, and the other way round: at no time is a key named that is not there. */
 async function makeIt({ write, before, keys, config, remove }: Change, host: Host): Promise<void> {
-  if (host.uid !== 0) {
-    throw new UpdaterError('USAGE_NOT_PERMITTED', 'changing the trusted keys needs root', {
-      remedy: `Type: sudo node-updater ${host.argv.join(' ')}`,
-    });
-  }
+  if (host.uid !== 0) throw needsRoot('changing the trusted keys', host);
   const files = await host.files();
   if (write !== undefined) {
     await files.makeDirectory(dirname(write.path), 0o755);
