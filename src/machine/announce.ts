@@ -28,7 +28,9 @@ export async function announce(ended: Ended, context: MachineContext): Promise<v
   const { transaction, outcome, failure, quarantine } = ended;
   const drilled = transaction.action === 'drill' && outcome === 'rolled-back' && passed(failure);
   const id = drilled ? DRILL_PASSED : failure === undefined ? MESSAGE_IDS[outcome] : CODES[failure.code].messageId;
-  await context.log.milestone(id, describeEnding(ended), {
+  // Of a drill that passed, what stopped the version was made to.
+  const remedy = failure === undefined || drilled ? '' : ` ${failure.remedy}`;
+  await context.log.milestone(id, `${describeEnding(ended)}${remedy}`, {
     node: context.settings.node,
     transaction: transaction.id,
     action: transaction.action,

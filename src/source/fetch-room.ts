@@ -3,10 +3,11 @@
  * believed for wording and for trying again, never for trust: its bytes come from a process that talks to the network.
  */
 import { randomUUID } from 'node:crypto';
-import { CODES, UpdaterError, type ErrorCode } from '../errors.ts';
+import { UpdaterError } from '../errors.ts';
 import type { Files, Heartbeat, SystemBus } from '../host/ports.ts';
 import type { NodeLayout } from '../layout.ts';
 import type { FetchFile, FetchFileReport, FetchReport } from '../orders.ts';
+import { fetchFailure } from './fetch-failure.ts';
 import { parseReport } from './fetch-report.ts';
 import type { FetchSettings, NodeSettings } from '../settings.ts';
 
@@ -14,8 +15,6 @@ const REPORT = 'fetch-report.json';
 const REPORT_LIMIT = 64 * 1024;
 /** On top of the order's own time limit, in milliseconds. */
 const MARGIN = 60_000;
-/** A server that asks for longer, in milliseconds, is left alone from run to run by the fetch room. */
-const PATIENCE = 60_000;
 
 export interface FetchContext {
   readonly layout: NodeLayout;
@@ -79,15 +78,4 @@ function died(unit: string, job: string, cause?: unknown): UpdaterError {
     cause,
     remedy: `See why: journalctl -u ${unit}. The next run tries again. If it goes on, empty its cache: systemctl clean --what=cache ${unit}`,
   });
-}
-
-export function fetchFailure(file: Extract<FetchFileReport, { outcome: 'failed' }>): UpdaterError {
-  const known = file.code in CODES && /^(SOURCE|DISK)_/.test(file.code);
-  const code = known ? (file.code as ErrorCode) : 'SOURCE_PROTOCOL';
-  const { retryAfter = 0 } = file;
-  const again =
-    retryAfter > PATIENCE
-      ? `The server asked to be left alone; the first run after ${String(Math.ceil(retryAfter / 60_000))} min asks it again.`
-      : 'The next run tries again; to try now: node-updater check';
-  return new UpdaterError(code, file.message, { remedy: `The running version stays. ${again}` });
 }

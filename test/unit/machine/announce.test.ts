@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { describeEnding } from '../../../src/machine/announce.ts';
+import { announce, describeEnding } from '../../../src/machine/announce.ts';
+import type { MachineContext } from '../../../src/machine/context.ts';
 import type { Failure, Outcome, Transaction } from '../../../src/machine/state.ts';
 import { v } from './support.ts';
 
@@ -31,5 +32,23 @@ describe('#describeEnding', () => {
 
   it('calls for a person where the version before is not healthy either', () => {
     expect(say(upgrade, 'rollback-failed')).toMatch(/put back to 1 from 2: .* A person is needed\.$/);
+  });
+});
+
+describe('the line in the journal', () => {
+  const written = async (transaction: Transaction) => {
+    const lines: string[] = [];
+    const log = { milestone: (_id: string, message: string) => Promise.resolve(void lines.push(message)) };
+    const context = { log, settings: { node: 'demo' } } as unknown as MachineContext;
+    await announce({ transaction, outcome: 'rolled-back', failure, quarantine: undefined }, context);
+    return lines.join('\n');
+  };
+
+  it('ends with what to do next', async () => {
+    expect(await written(upgrade)).toMatch(/demo\.service exited once\. look$/);
+  });
+
+  it('asks nothing of anybody after a drill that passed', async () => {
+    expect(await written({ ...upgrade, action: 'drill' })).not.toContain('look');
   });
 });
