@@ -22,7 +22,7 @@ export async function readVersionLink(path: string): Promise<Version | undefined
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw new UpdaterError('HOST_STATE', `${path} is not a symbolic link that can be read`, {
       cause: error,
-      remedy: `node-updater changes ${path} only as a link to versions/VERSION. Look at it with: ls -ld ${path}`,
+      remedy: `Look at it: ls -ld ${path}. It is changed by node-updater alone, as a link to versions/VERSION.`,
     });
   }
   const version = /^versions\/([^/]+)\/?$/.exec(text)?.[1];

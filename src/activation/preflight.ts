@@ -51,11 +51,17 @@ export async function preflight(transition: Transition, context: ActivationConte
     throw refuse(
       'HOST_STATE',
       `${layout.current} names ${links.current ?? 'nothing'}, not ${transition.from ?? 'nothing'}`,
+      'Somebody changed the link while the update was prepared. The next run looks at it afresh.',
     );
   }
   await checkWayBack(transition, context);
   const directory = versionPath(layout, transition.to);
-  if (!(await isDirectory(directory))) throw refuse('POLICY_NO_TARGET', `${directory} is not there`);
+  if (!(await isDirectory(directory)))
+    throw refuse(
+      'POLICY_NO_TARGET',
+      `${directory} is not there`,
+      `See what is staged: node-updater versions ${settings.node}`,
+    );
   const program = `${directory}/${settings.binary}`;
   await checkMayRun(program);
   // What is made to fail for a drill does not say what it is.
@@ -163,10 +169,13 @@ async function checkFallbackUnits(context: ActivationContext): Promise<void> {
     const unit = `node-updater-${name}@${context.settings.node}.service`;
     const { loadState, unitFileState } = await context.bus.facts(unit);
     if (loadState === 'loaded' && !unitFileState.startsWith('masked')) continue;
+    const masked = loadState === 'masked' || unitFileState.startsWith('masked');
     throw refuse(
       'HOST_UNIT',
-      `${unit} is ${loadState}: without it no version can be proven or put back`,
-      `systemctl unmask ${unit}`,
+      `${unit} is ${masked ? 'masked' : loadState}: without it no version can be proven or put back`,
+      masked
+        ? `Type: systemctl unmask ${unit}`
+        : `See why: systemctl status ${unit}. Where its file is gone or changed: apt install --reinstall node-autoupdate`,
     );
   }
 }
@@ -178,10 +187,6 @@ async function isDirectory(path: string): Promise<boolean> {
   );
 }
 
-function refuse(
-  code: ErrorCode,
-  message: string,
-  remedy = 'node-updater versions shows what is staged.',
-): UpdaterError {
+function refuse(code: ErrorCode, message: string, remedy: string): UpdaterError {
   return new UpdaterError(code, message, { remedy });
 }

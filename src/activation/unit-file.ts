@@ -55,10 +55,10 @@ function serviceLines(node: NodeName, unit: UnitSettings): string[] {
   ];
 }
 
-/** The node's drop-in, from `enable` to `disable`: the fallback at boot, and the hold while data is being restored. */
+/** The node's drop-in, from its first transaction on: the fallback at boot, and the hold while data is being restored. */
 export function renderNodeDropIn(node: NodeName): string {
   return lines([
-    `${OURS}: what the fallback of ${node} needs. Goes with \`node-updater disable ${node}\`.`,
+    `${OURS}: what the fallback of ${node} needs. Goes when node-autoupdate is purged.`,
     '[Unit]',
     `Wants=node-updater-boot@${node}.service node-updater-restore@${node}.service`,
     `After=node-updater-boot@${node}.service node-updater-backup@${node}.service`,

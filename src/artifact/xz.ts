@@ -104,8 +104,7 @@ function judge(end: End | UpdaterError): void {
 
 function brokenTool(message: string, cause?: unknown): UpdaterError {
   return new UpdaterError('HOST_TOOL', message, {
-    remedy:
-      'Install or repair the package xz-utils (`node-updater doctor` checks every tool). The next run tries again.',
+    remedy: 'Install or repair it: apt install --reinstall xz-utils. The next run tries again.',
     cause,
   });
 }

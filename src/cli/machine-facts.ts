@@ -21,7 +21,7 @@ export async function readMachineId(): Promise<string> {
 export function archOf(arch: string): Artifact['arch'] {
   if (arch === 'x64') return 'amd64';
   if (arch === 'arm64') return 'arm64';
-  throw new UpdaterError('HOST_STATE', `node-updater does not know the architecture ${arch}`, {
-    remedy: 'It runs on amd64 and arm64.',
+  throw new UpdaterError('HOST_STATE', `the architecture ${arch} is not known`, {
+    remedy: 'node-updater runs on amd64 and arm64.',
   });
 }

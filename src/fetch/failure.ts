@@ -116,7 +116,7 @@ const KINDS: Readonly<Record<Row['kind'], { code: ErrorCode; retry: Failure['ret
     code: 'SOURCE_SLOW',
     retry: 'elsewhere',
     remedy:
-      'Add a faster mirror, or lower `minimum-speed` if this link is that slow. What has come is kept and resumed.',
+      'Add a faster mirror, or lower `minimum_speed` of the [fetch] section if this link is that slow. What has come is kept and resumed.',
   },
   proxy: { code: 'SOURCE_HTTP_STATUS', retry: 'elsewhere', remedy: PROXY_CREDENTIALS },
   redirect: {

@@ -63,7 +63,7 @@ function checkScheme(url: URL, insecureHttp: boolean): void {
     `${shown(url.host)} is to be asked over plain http, which is not allowed.`,
     {
       remedy:
-        'Use https. If this network has none, set `insecure-http = true` in the source; signatures are checked all the same.',
+        'Use https. If this network has none, set `insecure_http = true` in the [source] of the node; signatures are checked all the same.',
     },
   );
 }

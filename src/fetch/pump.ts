@@ -45,6 +45,6 @@ function tooSlow(task: Task, host: string): UpdaterError {
   const speed = `${String(minimumSpeed)} bytes/s over ${seconds(slowWindow)}`;
   return new UpdaterError('SOURCE_SLOW', `${shown(host)} is slower than ${speed}.`, {
     remedy:
-      'Add a faster mirror, or lower `minimum-speed` if this link is that slow. What has come is kept and resumed.',
+      'Add a faster mirror, or lower `minimum_speed` of the [fetch] section if this link is that slow. What has come is kept and resumed.',
   });
 }

@@ -150,7 +150,8 @@ function explain(error: unknown, task: Task, progress: Progress, deadline: Abort
     const limit = seconds(task.settings.totalTimeout);
     const late = new UpdaterError('SOURCE_SLOW', `${host} did not deliver ${task.file.name} within ${limit}.`, {
       cause: error,
-      remedy: 'Add a faster mirror, or raise `total-timeout`. What has come is kept and resumed.',
+      remedy:
+        'Add a faster mirror, or raise `total_timeout` of the [fetch] section. What has come is kept and resumed.',
     });
     return { error: late, retry: 'elsewhere' };
   }

@@ -45,7 +45,9 @@ async function openLockFile(path: string): Promise<FileHandle> {
     const denied = errno === 'EACCES' || errno === 'EPERM';
     const code = denied ? 'USAGE_NOT_PERMITTED' : errno === 'EROFS' ? 'DISK_READ_ONLY' : 'DISK_IO';
     throw new UpdaterError(code, `cannot open the lock ${path}`, {
-      remedy: denied ? 'This needs root: type the command again with sudo.' : `Look at the directory: ls -ld ${path}`,
+      remedy: denied
+        ? 'This needs root: type the command again with sudo.'
+        : `Look at it, and at the directories above: namei -l ${path}`,
       cause,
     });
   }

@@ -92,7 +92,7 @@ function feed(stdin: Writable | null, options: RunOptions): () => Error | undefi
 function cannotRun(program: string, cause: unknown): UpdaterError {
   const missing = errnoOf(cause) === 'ENOENT';
   return new UpdaterError('HOST_TOOL', `${program} ${missing ? 'was not found' : 'could not be run'}`, {
-    remedy: `Install the package that ships ${program}, or repair it (\`node-updater doctor\` checks every tool).`,
+    remedy: `Install the package that ships ${program}, or repair it: apt install --reinstall PACKAGE.`,
     cause,
   });
 }

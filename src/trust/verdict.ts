@@ -93,11 +93,11 @@ function remedyFor(reasons: ReadonlySet<RefusalReason>): string {
     return 'Install or repair gpgv (`apt install --reinstall gpgv`), then run `node-updater check`.';
   }
   if (reasons.has('key-expired') || reasons.has('key-revoked')) {
-    return 'Get the present key from the publisher, compare its fingerprint by a second way, and replace the file in /etc/node-updater/keys.d.';
+    return 'Get the present key from the publisher, compare its fingerprint by a second way, and type: node-updater keys add FILE --fingerprint FINGERPRINT';
   }
   if (reasons.has('signature-from-future')) return 'Compare the clock of this host (`timedatectl`) with a trusted one.';
   if (reasons.has('unknown-key')) {
-    return 'If the publisher announced a new key, add its file and fingerprint to the trust section of the node. If not, tell the publisher: somebody else signs in its name.';
+    return 'If the publisher announced a new key, compare its fingerprint by a second way, and type: node-updater keys add FILE --fingerprint FINGERPRINT. If not, tell the publisher: somebody else signs in its name.';
   }
   if (reasons.has('weak-hash') || reasons.has('weak-key')) {
     return 'Tell the publisher: it must sign with SHA-256 or better, and an Ed25519 key or one of RSA with 3072 bits or more.';

@@ -212,7 +212,7 @@ WantedBy=multi-user.target
 describe('drop-ins', () => {
   it('the one of the node pulls in the fallback at boot and holds the node while data is restored', () => {
     expect(renderNodeDropIn(nodeName('storj@1')))
-      .toBe(`# Written by node-updater: what the fallback of storj@1 needs. Goes with \`node-updater disable storj@1\`.
+      .toBe(`# Written by node-updater: what the fallback of storj@1 needs. Goes when node-autoupdate is purged.
 [Unit]
 Wants=node-updater-boot@storj@1.service node-updater-restore@storj@1.service
 After=node-updater-boot@storj@1.service node-updater-backup@storj@1.service
