@@ -62,7 +62,9 @@ export async function* walk(root: Raw, rules: WalkRules): AsyncGenerator<Step> {
       continue;
     }
     yield { kind: 'entry', entry: await entryOf(root, path, stats, names) };
-    if (stats.isDirectory()) pending.push(...(await childrenOf(root, path)).reverse());
+    if (!stats.isDirectory()) continue;
+    // One by one: as arguments of one call, the names of a large directory do not fit on the stack.
+    for (const child of (await childrenOf(root, path)).reverse()) pending.push(child);
   }
 }
 
