@@ -50,12 +50,16 @@ export async function layBeside(
   return await planMoves(present, restore);
 }
 
-/** Removes what attempts that came to no journal have laid there. */
+/** Removes what attempts that came to no journal have laid there for this path: a neighbour's may be of this very restore. */
 async function sweepWorks(work: Raw, restore: string, run: BackupContext['run']): Promise<void> {
   const parent = parentOf(work);
-  const [, suffix = ''] = work.slice(parent.length + 1).split(restore);
+  const prefix = `${OURS}restore-`;
+  const suffix = nameOf(work).slice(prefix.length + restore.length);
+  // The name of a restore has no dot; a suffix begins with one, and may be the end of a longer one.
   const isWork = (name: Raw): boolean =>
-    name.startsWith(`${OURS}restore-`) && (suffix === '' ? !name.includes('.', OURS.length) : name.endsWith(suffix));
+    name.startsWith(prefix) &&
+    name.endsWith(suffix) &&
+    !name.slice(prefix.length, name.length - suffix.length).includes('.');
   for (const name of await readdir(bytesOf(parent || '/'), { encoding: 'buffer' })) {
     if (isWork(name.toString('latin1'))) await removeOurs(`${parent}/${name.toString('latin1')}`, run);
   }

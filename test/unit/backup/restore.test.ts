@@ -165,6 +165,17 @@ touch -d 2012-01-01 sub sub/deep`);
     expect(await disk.sh('cat $D/data/file')).toBe('one');
   });
 
+  it('of two paths puts back both, where the name of one ends as that of the other', async () => {
+    await using disk = await makeDisk('ext4');
+    if (disk === undefined) return;
+    await disk.sh('mkdir $D/chain.data $D/data; echo one >$D/chain.data/file; echo two >$D/data/file');
+    const settings = { paths: [`${disk.root}/chain.data`, `${disk.root}/data`] };
+    const id = await backUp(disk, settings);
+    await disk.sh('echo new | tee $D/chain.data/file >$D/data/file');
+    await succeeds(disk.work({ kind: 'restore', backup: id, restore: 'r1' }, settings));
+    expect(await disk.sh('cat $D/chain.data/file $D/data/file')).toBe('one\ntwo');
+  });
+
   it('makes data that is gone altogether', async () => {
     await using disk = await makeDisk('ext4');
     if (disk === undefined) return;
