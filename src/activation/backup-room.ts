@@ -104,9 +104,14 @@ async function handOver(full: BackupOrder, unit: string, { files, layout }: Room
 
 function backupOf({ backup, file }: ActivationContext['settings']): BackupSettings {
   if (backup !== undefined) return backup;
-  throw new UpdaterError('BACKUP_REFUSED', 'which data to back up is not configured', {
-    remedy: `Add a [backup] table with paths to ${file}; /usr/share/doc/node-autoupdate/examples/example.toml explains it.`,
-  });
+  // Of its own code: what the room refuses, it has looked at.
+  throw new UpdaterError(
+    'CONFIG_INVALID',
+    `${file}: the [backup] table is gone, without which nothing is done to data`,
+    {
+      remedy: `Add a [backup] table with paths to ${file}; /usr/share/doc/node-autoupdate/examples/example.toml explains it.`,
+    },
+  );
 }
 
 /** systemd makes the file, and the room alone writes to it; one that died has left none, or half a line. */

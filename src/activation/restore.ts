@@ -135,9 +135,17 @@ async function putBack({ backup, id }: Restore, context: ActivationContext): Pro
   }
 }
 
-const MAY_BE_HALF: readonly ErrorCode[] = ['BACKUP_RESTORE', 'BACKUP_ROOM', 'HOST_BUS', 'HOST_STATE'];
+const MAY_BE_HALF: readonly ErrorCode[] = [
+  'BACKUP_RESTORE',
+  'BACKUP_ROOM',
+  'CONFIG_INVALID',
+  'HOST_BUS',
+  'HOST_STATE',
+  'HOST_UNIT',
+  'USAGE_NOT_PERMITTED',
+];
 
-/** A room that died, or that cannot read its journals, has said nothing about the data. */
+/** A room that died, cannot read its journals, or could not be asked at all, has said nothing about the data. */
 function leavesData({ code }: UpdaterError): boolean {
   return !MAY_BE_HALF.includes(code);
 }

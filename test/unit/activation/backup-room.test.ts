@@ -117,7 +117,7 @@ describe('the backup room', () => {
     await expect(
       estimateBackup({ ...context(undefined), settings: { node: 'demo', file: 'x' } } as never),
     ).rejects.toMatchObject({
-      code: 'BACKUP_REFUSED',
+      code: 'CONFIG_INVALID',
     });
     expect(started).toEqual([]);
     expect(() => parseBackupOrder('{"schema":1,"kind":"drop","restore":"../x"}')).toThrow(/cannot be understood/);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { ActivationContext } from '../../../src/activation/context.ts';
 import { restoreData } from '../../../src/activation/restore.ts';
+import { UpdaterError } from '../../../src/errors.ts';
 import { durableFiles } from '../../../src/host/files.ts';
 import { run } from '../../../src/host/run.ts';
 import { layoutAt, type NodeLayout } from '../../../src/layout.ts';
@@ -118,6 +119,28 @@ it('lets the node go where the room says that the data is as it was', async () =
   expect(end).toMatchObject({ kind: 'refused', then: 'start', error: { code: 'BACKUP_DAMAGED' } });
   expect(await readlink(layout.current)).toBe('versions/2.0.0');
   expect(marks()).toEqual([false, true]);
+});
+
+it.each(['HOST_UNIT', 'USAGE_NOT_PERMITTED'] as const)(
+  'holds the node down where the room could not be asked to go on (%s): it may be masked [F102]',
+  async (code) => {
+    const context = contextOf({ activeState: 'active' });
+    await restoreData(RESTORE, contextOf({ activeState: 'active' }, 'dies'));
+    const start = () => Promise.reject(new UpdaterError(code, 'refused', { remedy: '' }));
+    const end = await restoreData(RESTORE, { ...context, bus: { ...context.bus, start } });
+    expect(end).toMatchObject({ kind: 'half-done', error: { code } });
+    expect(existsSync(layout.restoring)).toBe(true);
+    expect(await readlink(layout.current)).toBe('versions/2.0.0');
+  },
+);
+
+it('holds the node down where somebody has removed the [backup] table between two tries [F102]', async () => {
+  await restoreData(RESTORE, contextOf({ activeState: 'active' }, 'dies'));
+  const context = contextOf({ activeState: 'inactive' });
+  const settings = { node: 'demo', file: 'demo.toml' } as ActivationContext['settings'];
+  const end = await restoreData(RESTORE, { ...context, settings });
+  expect(end).toMatchObject({ kind: 'half-done', error: { code: 'CONFIG_INVALID' } });
+  expect(existsSync(layout.restoring)).toBe(true);
 });
 
 it('takes an order that cannot be written for no answer of the room', async () => {
