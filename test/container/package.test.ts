@@ -40,7 +40,7 @@ it('installs by apt without a network: timer enabled and waiting, everything els
   expect(await host.sh('systemctl is-system-running')).toBe('running');
 });
 
-it('ships units that systemd has nothing to say about', async () => {
+it('ships units that systemd has nothing to say about, and the manual page that they name', async () => {
   await using host = await bootInstalled();
   await host.push(Buffer.from('[Service]\nExecStart=sleep infinity\n'), '/etc/systemd/system/demo.service');
   const names = (await host.sh('cd /usr/lib/systemd/system; ls -d node-updater*')).split('\n');
@@ -48,6 +48,9 @@ it('ships units that systemd has nothing to say about', async () => {
   const units = names.map((name) => name.replace('@.', '@demo.'));
   const said = await host.run(['systemd-analyze', 'verify', '--man=no', ...units]);
   expect(said).toEqual({ status: 0, stdout: '', stderr: '' });
+  const pages = await host.sh('cd /usr/lib/systemd/system; grep -h ^Documentation= node-updater*.service | sort -u');
+  expect(pages).toBe('Documentation=man:node-updater(1)');
+  expect(await host.sh('dpkg -L node-autoupdate')).toContain('/usr/share/man/man1/node-updater.1.gz');
 });
 
 it('keeps the environment of a root shell out of its runtime', async () => {

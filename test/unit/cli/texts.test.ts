@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { parseArgs } from '../../../src/cli/args.ts';
+import { EXIT } from '../../../src/errors.ts';
 import { runRelease, type ReleaseDeps } from '../../../src/cli/release.ts';
 
 const FILES = ['README.md', 'src/**/*.{ts,md}', 'units/*', 'packaging/*', 'debian/node-autoupdate.*'];
@@ -33,15 +34,20 @@ function typedIn(file: string): Typed[] {
   });
 }
 
+/** `status`, `release build`. */
+let commands: readonly string[] = [];
+
+beforeAll(async () => {
+  const named = async (words: readonly string[]) =>
+    [...(await helpOf(words)).matchAll(/^ {2}node-updater ((?:release )?[a-z]+)/gm)].map(([, name = '']) => name);
+  commands = [...(await named([])), ...(await named(['release']))];
+});
+
 describe('what texts tell somebody to type', () => {
   const typed = FILES.flatMap((pattern) => globSync(pattern)).flatMap(typedIn);
   const help = new Map<string, string>();
-  let commands: readonly string[] = [];
 
   beforeAll(async () => {
-    const named = async (words: readonly string[]) =>
-      [...(await helpOf(words)).matchAll(/^ {2}node-updater ((?:release )?[a-z]+)/gm)].map(([, name = '']) => name);
-    commands = [...(await named([])), ...(await named(['release']))];
     for (const command of new Set(typed.map((one) => one.command))) {
       if (commands.includes(command)) help.set(command, await helpOf(command.split(' ')));
     }
@@ -60,5 +66,25 @@ describe('what texts tell somebody to type', () => {
       options.some((option) => !new RegExp(`--(no-)?${option.replace(/^no-/, '')}\\b`).test(help.get(command) ?? '')),
     );
     expect(unknown.map(({ at }) => at)).toEqual([]);
+  });
+});
+
+describe('the manual page', () => {
+  const page = readFileSync('packaging/node-updater.1', 'utf8').replaceAll('\\-', '-');
+
+  it('names every command', () => {
+    const names = [...page.matchAll(/^\.B ([a-z]+)$/gm)].map(([, name]) => name);
+    const steps: readonly string[] = /^For publishers:\n\.BR (.*)/m.exec(page)?.[1]?.match(/[a-z]+/g) ?? [];
+    const missing = commands.filter((command) =>
+      command.startsWith('release ') ? !steps.includes(command.slice('release '.length)) : !names.includes(command),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  it('explains the exit codes that there are, as README.md does', () => {
+    const codes = Object.values(EXIT).sort((a, b) => a - b);
+    const readme = readFileSync('README.md', 'utf8');
+    expect([...page.matchAll(/^\.B (\d+)$/gm)].map(([, code]) => Number(code))).toEqual(codes);
+    expect([...readme.matchAll(/^\| (\d+) +\|/gm)].map(([, code]) => Number(code))).toEqual(codes);
   });
 });
