@@ -74,6 +74,19 @@ describe('the data of a node', () => {
     expect(await held()).toBe('');
   });
 
+  it('does not keep the node down when the package is removed in the middle of a backup [F122]', async () => {
+    await installed();
+    const dropIn = '/etc/systemd/system/node-updater-backup@.service.d/test.conf';
+    await lab.host.push(Buffer.from('[Service]\nExecStartPre=sleep infinity\n'), dropIn, 0o644);
+    await lab.host.sh('systemctl daemon-reload; node-updater backup create --no-wait');
+    await lab.host.waitFor('[ "$(systemctl show -P ActiveState node-updater-backup@demo.service)" = activating ]');
+    expect(await lab.host.run(['systemctl', 'is-active', 'demo.service'])).toMatchObject({ stdout: 'inactive\n' });
+    await lab.host.sh('apt-get remove --yes --quiet node-autoupdate', { timeout: 120 });
+    await lab.host.waitFor('systemctl is-active --quiet demo.service');
+    expect(await starts()).toBe('1.0.0 1.0.0');
+    expect(await lab.host.sh('ls /run/node-updater/demo')).not.toMatch(/open|down/);
+  });
+
   it('is not put back where its signing state would be lost: refused before the stop [S1.24]', async () => {
     await installed('before = "epoch"');
     const state = '/srv/demo/priv_validator_state.json';
