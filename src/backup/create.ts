@@ -61,7 +61,7 @@ export async function createBackup(occasion: Occasion, context: BackupContext): 
     const took = Number((clock.monotonic() - started) / 1000n);
     const record = recordOf({ id, number: (earlier[0]?.number ?? 0) + 1 }, occasion, paths, took, context);
     await files.replace(`${partial}/${RECORD}`, `${JSON.stringify(record, undefined, 2)}\n`, 0o600);
-    await files.syncFileSystem(partial);
+    await heartbeat.during(files.syncFileSystem(partial));
     await files.rename(partial, `${settings.directory}/${id}`);
     return record;
   } catch (error) {
@@ -159,7 +159,7 @@ async function carryOver(
       // One file could be cloned, and another not (a file without copy-on-write, a device).
       if (settings.method !== 'auto' || !(error instanceof UpdaterError) || error.code !== 'DISK_IO') throw error;
       log.info(`${one.path} cannot be cloned as a whole, and is copied: ${error.message}`);
-      await removeOurs(copy, run);
+      await heartbeat.during(removeOurs(copy, run));
     }
   }
   await heartbeat.during(copyListed(job, entries, run));

@@ -38,7 +38,7 @@ export async function layBeside(
   const { present, signing, rules, need } = await lookInItsPlace(record, at, context);
   await requireRestoreSpace([need]);
   const { work } = placesFor(present, restore);
-  await sweepWorks(work, restore, run);
+  await heartbeat.during(sweepWorks(work, restore, run));
   works.push(work);
   await using parent = await openDirectory(parentOf(work));
   await mkdir(bytesOf(numbered(parent, nameOf(work))), { mode: 0o700 });
@@ -46,7 +46,7 @@ export async function layBeside(
   await layTree({ record, at, into, work, rules }, context);
   await keepLooks(staying(present), work, into, context);
   await carryOver(present, signing, into, context);
-  await files.syncFileSystem(textOf(work));
+  await heartbeat.during(files.syncFileSystem(textOf(work)));
   return await planMoves(present, restore);
 }
 

@@ -41,7 +41,7 @@ export async function restoreBackup(backup: string, restore: string, context: Ba
   try {
     for (const at of restorable(record, context)) targets.push(await layBeside(record, at, restore, works, context));
   } catch (error) {
-    for (const work of works) await removeOurs(work, context.run);
+    await removeTrees(works, context);
     throw error;
   }
   const journal: Journal = { schema: 1, restore, backup, state: 'open', targets };
@@ -62,9 +62,13 @@ async function openJournal(journal: Journal, works: readonly Raw[], context: Bac
     } catch (cause) {
       throw unfinished(journal, cause);
     }
-    for (const work of works) await removeOurs(work, context.run);
+    await removeTrees(works, context);
     throw error;
   }
+}
+
+async function removeTrees(trees: readonly Raw[], { heartbeat, run }: BackupContext): Promise<void> {
+  for (const tree of trees) await heartbeat.during(removeOurs(tree, run));
 }
 
 /** Goes on with restores that were interrupted between their renames. All journals, now done. Idempotent. */
@@ -81,8 +85,7 @@ export async function dropBefore(restore: string, context: BackupContext): Promi
   if (journal === undefined) return;
   if (journal.state === 'open') await swap(journal, context);
   for (const { before, work } of journal.targets) {
-    await context.heartbeat.during(removeOurs(before, context.run));
-    await removeOurs(work, context.run);
+    await removeTrees([before, work], context);
   }
   await removeJournal(restore, context);
 }
@@ -130,7 +133,10 @@ async function swapAll(journal: Journal, context: BackupContext): Promise<Journa
   for (const { back } of targets) for (const move of back) await moveIn(move);
   for (const target of targets) await dressStaying(target, context);
   await flush(targets, context);
-  for (const { work } of targets) await context.heartbeat.during(removeOurs(work, context.run));
+  await removeTrees(
+    targets.map(({ work }) => work),
+    context,
+  );
   const done: Journal = { ...journal, state: 'done' };
   await writeJournal(done, context);
   return done;
