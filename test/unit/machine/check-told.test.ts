@@ -4,14 +4,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { CODES, UpdaterError } from '../../../src/errors.ts';
 import type { Run } from '../../../src/host/ports.ts';
 import { run } from '../../../src/host/run.ts';
-import { makeKeyAt, setOf, signedSet, signText, type MadeKey } from '../trust/key-chain.ts';
-import { realGpg, scratch, type Gpg, type Scratch } from '../trust/support.ts';
+import type { MadeKey } from '../trust/key-chain.ts';
+import { openDesk, type Desk } from './publisher-desk.ts';
 import { makeRig, manifestOf, type Mirror, type Rig } from './source-rig.ts';
 
-const NOW = new Date().toISOString();
-
-let desk: Scratch;
-let gpg: Gpg;
+let desk: Desk;
 let a: MadeKey;
 let b: MadeKey;
 let rig: Rig;
@@ -19,25 +16,17 @@ let first: Mirror;
 let second: Mirror;
 
 beforeAll(async () => {
-  desk = await scratch();
-  gpg = await realGpg(desk.path);
-  a = await makeKeyAt(gpg, 'a', '2024-01-01T00:00:00Z');
-  b = await makeKeyAt(gpg, 'b', '2024-01-01T00:00:00Z');
+  desk = await openDesk();
+  a = await desk.key('a');
+  b = await desk.key('b');
 }, 60_000);
-afterAll(async () => {
-  await gpg[Symbol.asyncDispose]();
-  await desk[Symbol.asyncDispose]();
-});
+afterAll(() => desk[Symbol.asyncDispose]());
 beforeEach(async () => {
   rig = await makeRig();
   first = await rig.mirror();
   second = await rig.mirror();
 });
 afterEach(() => rig[Symbol.asyncDispose]());
-
-async function offer(mirror: Mirror, text: string, ...signers: readonly MadeKey[]): Promise<void> {
-  await mirror.put('manifest.json', await signText(gpg, text, signers, NOW));
-}
 
 /** A gpgv that dies of what `isDeadly`: its real faults are mended one after the other, and there is always a next one. */
 function dyingOf(isDeadly: (document: string) => boolean): Run {
@@ -52,8 +41,8 @@ function dyingOf(isDeadly: (document: string) => boolean): Run {
 describe('a mirror whose signature kills gpgv', () => {
   it('does not keep the manifest of another from this host, and is warned of', async () => {
     const trust = await rig.trust([a]);
-    await offer(first, manifestOf(6, { deadly: true }), a);
-    await offer(second, manifestOf(5), a);
+    await desk.offer(first, manifestOf(6, { deadly: true }), a);
+    await desk.offer(second, manifestOf(5), a);
     const at = { run: dyingOf((document) => document.includes('deadly')) };
     expect((await rig.look([first, second], trust, at)).manifest.serial).toBe(5);
     expect((await rig.remembered())?.warnings).toMatchObject([
@@ -63,12 +52,10 @@ describe('a mirror whose signature kills gpgv', () => {
 
   it('does not keep the next key set of another from this host', async () => {
     const trust = await rig.trust([a]);
-    const stated = setOf({ number: 2, keys: [b], at: '2026-01-01T00:00:00Z', expires: '2030-01-01T00:00:00Z' });
-    const set = await signedSet(gpg, stated, [a, b]);
     const manifest = manifestOf(5);
     for (const mirror of [first, second]) {
-      await mirror.put('keys/2.json', set);
-      await offer(mirror, manifest, b);
+      await desk.publishSet(mirror, 2, [b], [a, b]);
+      await desk.offer(mirror, manifest, b);
     }
     let deaths = 1;
     const at = { run: dyingOf((document) => document.includes('"keys"') && deaths-- > 0) };
@@ -78,7 +65,7 @@ describe('a mirror whose signature kills gpgv', () => {
   it('is no other thing than a gpgv that is broken where all are judged so: refused, and said', async () => {
     const trust = await rig.trust([a]);
     const manifest = manifestOf(5);
-    for (const mirror of [first, second]) await offer(mirror, manifest, a);
+    for (const mirror of [first, second]) await desk.offer(mirror, manifest, a);
     const refused = rig.look([first, second], trust, { run: dyingOf(() => true) });
     await expect(refused).rejects.toMatchObject({ code: 'TRUST_VERIFIER' });
   });
@@ -87,11 +74,10 @@ describe('a mirror whose signature kills gpgv', () => {
 describe('a manifest by a key that has left', () => {
   it('is refused without the advice to add it: that would make the walk begin again [F044]', async () => {
     const trust = await rig.trust([a]);
-    const stated = setOf({ number: 2, keys: [b], at: '2026-01-01T00:00:00Z', expires: '2030-01-01T00:00:00Z' });
-    await first.put('keys/2.json', await signedSet(gpg, stated, [a, b]));
-    await offer(first, manifestOf(5), b);
+    await desk.publishSet(first, 2, [b], [a, b]);
+    await desk.offer(first, manifestOf(5), b);
     await rig.look([first], trust);
-    await offer(first, manifestOf(6), a);
+    await desk.offer(first, manifestOf(6), a);
     await expect(rig.look([first], trust)).rejects.toMatchObject({
       code: 'TRUST_THRESHOLD',
       remedy: expect.stringMatching(/key set 2.*keys\/3\.json.*Add no key/) as string,
@@ -117,9 +103,9 @@ describe('a version that runs and is withdrawn', () => {
     await symlink('versions/1.0.0', rig.layout.current);
     const stated = JSON.parse(manifestOf(5)) as { releases: object[] };
     const [release] = stated.releases.map((one) => ({ ...one, notes: 'withdrawn: loses its index; the first' }));
-    await offer(first, manifestOf(4), a);
+    await desk.offer(first, manifestOf(4), a);
     await rig.look([first], trust);
-    await offer(first, manifestOf(5, { withdrawn: ['1.0.0'], releases: [release] }), a);
+    await desk.offer(first, manifestOf(5, { withdrawn: ['1.0.0'], releases: [release] }), a);
     for (let looks = 0; looks < 2; looks++) await rig.look([first], trust);
     const told = rig.logged.filter(({ id }) => id === CODES.POLICY_WITHDRAWN.messageId);
     expect(told.map(({ message }) => message)).toEqual([

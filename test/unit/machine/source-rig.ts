@@ -1,6 +1,6 @@
 /**
  * A host that looks at real mirrors: HTTP servers on 127.0.0.1, the real fetch room (run in this process where systemd
- * would start its unit), real keys and a real gpgv, in a temporary directory.
+ * would start its unit) and a real gpgv, in a temporary directory.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -20,10 +20,9 @@ import { startServer, type TestServer } from '../../rig/http/server.ts';
 import { staticFiles } from '../../rig/http/static.ts';
 import { SETTINGS } from '../fetch/helpers.ts';
 import type { MadeKey } from '../trust/key-chain.ts';
-import { realGpg, scratch, type Gpg } from '../trust/support.ts';
+import { scratch } from '../trust/support.ts';
 
 export interface Rig extends AsyncDisposable {
-  readonly gpg: Gpg;
   readonly layout: NodeLayout;
   readonly logged: readonly { readonly level: string; readonly message: string; readonly id?: string }[];
   /** How often the fetch room was started. */
@@ -46,7 +45,6 @@ export interface Mirror {
 
 export async function makeRig(): Promise<Rig> {
   const place = await scratch();
-  const gpg = await realGpg(place.path);
   const layout = layoutAt(place.path);
   const node = layout.node('demo' as NodeName);
   for (const path of [node.cache, node.run, node.state, node.versions, layout.keys])
@@ -63,7 +61,6 @@ export async function makeRig(): Promise<Rig> {
     return { ...contextOf(node, bus, log), settings } as unknown as MachineContext;
   };
   return {
-    gpg,
     layout: node,
     logged,
     orders: () => orders,
@@ -94,7 +91,6 @@ export async function makeRig(): Promise<Rig> {
     },
     [Symbol.asyncDispose]: async () => {
       for (const server of servers) await server[Symbol.asyncDispose]();
-      await gpg[Symbol.asyncDispose]();
       await place[Symbol.asyncDispose]();
     },
   };

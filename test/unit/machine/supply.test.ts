@@ -2,34 +2,30 @@ import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { CODES, type UpdaterError } from '../../../src/errors.ts';
+import { CODES } from '../../../src/errors.ts';
 import type { Run } from '../../../src/host/ports.ts';
 import { run } from '../../../src/host/run.ts';
 import { fetchArtifact, verifyArtifact } from '../../../src/machine/supply.ts';
 import type { Transaction } from '../../../src/machine/state.ts';
-import { makeKeyAt, type MadeKey } from '../trust/key-chain.ts';
-import { realGpg, scratch, type Gpg, type Scratch } from '../trust/support.ts';
+import type { MadeKey } from '../trust/key-chain.ts';
+import { openDesk, type Desk } from './publisher-desk.ts';
 import { makeRig, type Mirror, type Rig } from './source-rig.ts';
+import { refusal } from './support.ts';
 
 const BYTES = Buffer.from('the archive of demo 2.0.0'.repeat(1000));
 const OTHER = Buffer.from('the archive of other 9.9.9'.repeat(1000));
 
-let desk: Scratch;
-let gpg: Gpg;
+let desk: Desk;
 let key: MadeKey;
 let rig: Rig;
 let first: Mirror;
 let second: Mirror;
 
 beforeAll(async () => {
-  desk = await scratch();
-  gpg = await realGpg(desk.path);
-  key = await makeKeyAt(gpg, 'a', '2024-01-01T00:00:00Z');
+  desk = await openDesk();
+  key = await desk.key('a');
 }, 60_000);
-afterAll(async () => {
-  await gpg[Symbol.asyncDispose]();
-  await desk[Symbol.asyncDispose]();
-});
+afterAll(() => desk[Symbol.asyncDispose]());
 beforeEach(async () => {
   rig = await makeRig();
   first = await rig.mirror();
@@ -53,18 +49,11 @@ async function put(mirror: Mirror, bytes: Buffer): Promise<void> {
 async function signatureOf(bytes: Buffer, by = key): Promise<Buffer> {
   const path = join(desk.path, 'to-sign');
   await writeFile(path, bytes);
-  return gpg('--armor', '-u', by.certificate.fingerprint, '--output', '-', '--detach-sign', path);
+  return desk.gpg('--armor', '-u', by.certificate.fingerprint, '--output', '-', '--detach-sign', path);
 }
 
 async function context(...mirrors: readonly Mirror[]) {
   return rig.context(mirrors, await rig.trust([key]));
-}
-
-async function refusal(step: Promise<unknown>): Promise<UpdaterError> {
-  return step.then(
-    () => expect.unreachable('it was accepted'),
-    (error: unknown) => error as UpdaterError,
-  );
 }
 
 describe('an archive', () => {
@@ -149,7 +138,7 @@ describe('an archive', () => {
     const host = await context(first);
     await fetchArtifact(upgrade(), host);
     expect((await refusal(verifyArtifact(upgrade(), host))).code).toBe('TRUST_BAD_SIGNATURE');
-    const stranger = await makeKeyAt(gpg, 'stranger', '2024-01-01T00:00:00Z');
+    const stranger = await desk.key('stranger');
     const elsewhere = rig.context([first], await rig.trust([stranger]));
     await first.put('demo.tar.asc', await signatureOf(BYTES));
     await fetchArtifact(upgrade(), elsewhere);
@@ -158,7 +147,7 @@ describe('an archive', () => {
 
   it('whose key expires between its fetch and its verification is refused by the time of the latter [F043]', async () => {
     const day = 24 * 3_600_000;
-    const ending = await makeKeyAt(gpg, 'ending', new Date(Date.now() - day).toISOString(), '30d');
+    const ending = await desk.key('ending', new Date(Date.now() - day).toISOString(), '30d');
     await first.put('demo.tar', BYTES);
     await first.put('demo.tar.asc', await signatureOf(BYTES, ending));
     const host = rig.context([first], await rig.trust([ending]));

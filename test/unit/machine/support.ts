@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { expect } from 'vitest';
+import type { UpdaterError } from '../../../src/errors.ts';
 import type { Clock } from '../../../src/host/ports.ts';
 import type { Entry, LedgerRecord } from '../../../src/machine/record.ts';
 import type { Version } from '../../../src/release.ts';
@@ -22,4 +24,12 @@ export function recordsOf(entries: readonly Entry[]): LedgerRecord[] {
 export function stillClock(now = Date.UTC(2026, 10, 20)): Clock {
   const bootId = randomBytes(16).toString('hex');
   return { now: () => now, monotonic: () => 1n, bootId, wait: () => Promise.resolve() };
+}
+
+/** What it is refused with. */
+export function refusal(work: Promise<unknown>): Promise<UpdaterError> {
+  return work.then(
+    () => expect.unreachable('it was accepted'),
+    (error: unknown) => error as UpdaterError,
+  );
 }
