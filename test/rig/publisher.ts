@@ -130,6 +130,14 @@ export async function makeKey({ env }: Gpg, userId: string, file: string): Promi
   return { file, fingerprint: fingerprint satisfies Fingerprint };
 }
 
+/** What the archive of a release is made from: a directory with one program, `bin/demo`. */
+export async function makeTree({ root }: Pick<Publisher, 'root'>): Promise<string> {
+  const tree = join(root, 'tree');
+  await mkdir(join(tree, 'bin'), { recursive: true });
+  await writeFile(join(tree, 'bin/demo'), '#!/bin/sh\necho one\n', { mode: 0o755 });
+  return tree;
+}
+
 export function versionOf(text: string): Version {
   const version = parseVersion(text);
   if (version === undefined) throw new Error(`${text} is no version`);

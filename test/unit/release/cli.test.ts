@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runRelease } from '../../../src/cli/release.ts';
@@ -7,7 +7,7 @@ import { durableFiles } from '../../../src/host/files.ts';
 import { run } from '../../../src/host/run.ts';
 import { hostClock } from '../../../src/host/clock.ts';
 import { silentLog } from '../cli/ledger.ts';
-import { makePublisher } from '../../rig/publisher.ts';
+import { makePublisher, makeTree } from '../../rig/publisher.ts';
 import type { Publisher } from '../../rig/publisher.ts';
 
 let publisher: Publisher;
@@ -16,15 +16,11 @@ let out: string;
 
 beforeEach(async () => {
   publisher = await makePublisher();
-  tree = join(publisher.root, 'tree');
+  tree = await makeTree(publisher);
   out = join(publisher.root, 'out');
-  await mkdir(join(tree, 'bin'), { recursive: true });
-  await writeFile(join(tree, 'bin/demo'), '#!/bin/sh\necho one\n', { mode: 0o755 });
 });
 
-afterEach(async () => {
-  await publisher[Symbol.asyncDispose]();
-});
+afterEach(() => publisher[Symbol.asyncDispose]());
 
 interface Said {
   readonly status: number;

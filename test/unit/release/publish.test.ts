@@ -11,7 +11,7 @@ import { hold } from '../../../src/release/site-sweep.ts';
 import { directorySite, verifyRelease } from '../../../src/release/verify.ts';
 import type { VerifyReport } from '../../../src/release/verify.ts';
 import type { TrustedKey } from '../../../src/settings.ts';
-import { makeKey, makePublisher, versionOf } from '../../rig/publisher.ts';
+import { makeKey, makePublisher, makeTree, versionOf } from '../../rig/publisher.ts';
 import type { Publisher } from '../../rig/publisher.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -21,14 +21,10 @@ let tree: string;
 
 beforeEach(async () => {
   publisher = await makePublisher();
-  tree = join(publisher.root, 'tree');
-  await mkdir(join(tree, 'bin'), { recursive: true });
-  await writeFile(join(tree, 'bin/demo'), '#!/bin/sh\necho one\n', { mode: 0o755 });
+  tree = await makeTree(publisher);
 });
 
-afterEach(async () => {
-  await publisher[Symbol.asyncDispose]();
-});
+afterEach(() => publisher[Symbol.asyncDispose]());
 
 function verify(keys: readonly TrustedKey[] = [publisher.key], threshold = 1, now = Date.now()): Promise<VerifyReport> {
   return verifyRelease({ site: directorySite(publisher.site), keys, threshold, now }, publisher.gpgv);

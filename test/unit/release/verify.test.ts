@@ -6,7 +6,7 @@ import { directorySite, verifyRelease } from '../../../src/release/verify.ts';
 import type { VerifyReport } from '../../../src/release/verify.ts';
 import { describeReport } from '../../../src/release/words.ts';
 import { signFile } from '../../../src/release/gpg.ts';
-import { makeKey, makePublisher, versionOf } from '../../rig/publisher.ts';
+import { makeKey, makePublisher, makeTree, versionOf } from '../../rig/publisher.ts';
 import type { Publisher } from '../../rig/publisher.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -15,14 +15,10 @@ let tree: string;
 
 beforeEach(async () => {
   publisher = await makePublisher();
-  tree = join(publisher.root, 'tree');
-  await mkdir(join(tree, 'bin'), { recursive: true });
-  await writeFile(join(tree, 'bin/demo'), '#!/bin/sh\necho one\n', { mode: 0o755 });
+  tree = await makeTree(publisher);
 });
 
-afterEach(async () => {
-  await publisher[Symbol.asyncDispose]();
-});
+afterEach(() => publisher[Symbol.asyncDispose]());
 
 function verify(now = Date.now()): Promise<VerifyReport> {
   return verifyRelease(

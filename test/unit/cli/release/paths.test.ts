@@ -1,12 +1,12 @@
 /** Every path that a publisher can type, typed wrong. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runRelease } from '../../../../src/cli/release.ts';
 import type { ReleaseDeps } from '../../../../src/cli/release.ts';
 import { durableFiles } from '../../../../src/host/files.ts';
 import { run } from '../../../../src/host/run.ts';
-import { makePublisher } from '../../../rig/publisher.ts';
+import { makePublisher, makeTree } from '../../../rig/publisher.ts';
 import type { Publisher } from '../../../rig/publisher.ts';
 
 let publisher: Publisher;
@@ -15,9 +15,7 @@ let words: Readonly<Record<string, string>>;
 beforeAll(async () => {
   publisher = await makePublisher();
   const { root, site, key } = publisher;
-  const tree = join(root, 'tree');
-  await mkdir(join(tree, 'bin'), { recursive: true });
-  await writeFile(join(tree, 'bin/demo'), '#!/bin/sh\necho one\n', { mode: 0o755 });
+  const tree = await makeTree(publisher);
   const { archive, descriptionFile } = await publisher.build({ tree, version: '1.0.0' });
   await publisher.publish({ tree, version: '1.0.0' });
   await writeFile(join(root, 'file'), 'x');
@@ -27,9 +25,7 @@ beforeAll(async () => {
   await type('publish SITE -u ME --request REQUEST', {});
 });
 
-afterAll(async () => {
-  await publisher[Symbol.asyncDispose]();
-});
+afterAll(() => publisher[Symbol.asyncDispose]());
 
 /** Capitals stand for what is right; `?` for what is not. */
 async function type(line: string, wrong: Readonly<Record<string, string>>): Promise<unknown> {
