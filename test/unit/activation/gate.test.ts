@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { judgeRounds, judgeUnit } from '../../../src/activation/gate.ts';
+import { judgeRounds, judgeUnit, type Verdict } from '../../../src/activation/gate.ts';
 import type { ServiceFacts, UnitFacts } from '../../../src/host/ports.ts';
 
 const running: ServiceFacts = {
@@ -21,7 +21,7 @@ const running: ServiceFacts = {
   startLimitIntervalUsec: 0n,
 };
 
-function facts(unit: Partial<UnitFacts>, service: Partial<ServiceFacts> = {}): UnitFacts {
+function facts(unit: Partial<UnitFacts> = {}, service: Partial<ServiceFacts> = {}): UnitFacts {
   return {
     unit: 'n.service',
     loadState: 'loaded',
@@ -39,20 +39,26 @@ function facts(unit: Partial<UnitFacts>, service: Partial<ServiceFacts> = {}): U
   };
 }
 
+const failed = { activeState: 'failed', subState: 'failed' };
+const resting = { activeState: 'inactive', subState: 'dead' };
+/** An end of which systemd knows in which order unit and process went. */
+const own = { result: 'exit-code', restart: 'no' };
+
+interface Row {
+  readonly name: string;
+  readonly unit?: Partial<UnitFacts>;
+  readonly service?: Partial<ServiceFacts>;
+  readonly kind: Verdict['kind'];
+}
+
 const baseline = { startedAfter: 1_000n, restarts: 0 };
 
 describe('#judgeUnit', () => {
-  it.each([
-    { name: 'a running process that started after the switch holds', unit: {}, service: {}, kind: 'holds' },
-    {
-      name: 'a process older than the switch fails',
-      unit: {},
-      service: { execMainStartMonotonic: 999n },
-      kind: 'failed',
-    },
+  it.each<Row>([
+    { name: 'a running process that started after the switch holds', kind: 'holds' },
+    { name: 'a process older than the switch fails', service: { execMainStartMonotonic: 999n }, kind: 'failed' },
     {
       name: 'a restart by systemd fails, even while it runs again [S1.35][P22]',
-      unit: {},
       service: { nRestarts: 1 },
       kind: 'failed',
     },
@@ -65,93 +71,75 @@ describe('#judgeUnit', () => {
     {
       name: 'a unit that is still starting is waited for',
       unit: { activeState: 'activating', subState: 'start' },
-      service: {},
       kind: 'waiting',
     },
-    {
-      name: 'a clean stop without a job is the operator [F086]',
-      unit: { activeState: 'inactive', subState: 'dead' },
-      service: {},
-      kind: 'operator',
-    },
-    {
-      name: 'a moment of rest within a restart job is waited for',
-      unit: { activeState: 'inactive', subState: 'dead', job: 7 },
-      service: {},
-      kind: 'waiting',
-    },
+    { name: 'a clean stop without a job is one by its operator [F086]', unit: resting, kind: 'operator' },
+    { name: 'a moment of rest within a restart job is waited for', unit: { ...resting, job: 7 }, kind: 'waiting' },
     {
       name: 'a failed unit under Restart=always was stopped by its operator: its daemon exits 1 on SIGTERM',
-      unit: { activeState: 'failed', subState: 'failed' },
+      unit: failed,
       service: { result: 'exit-code' },
       kind: 'operator',
     },
     {
       name: 'a failed unit with a job is in the middle of a restart that had to kill it, and is waited for',
-      unit: { activeState: 'failed', subState: 'failed', job: 124 },
+      unit: { ...failed, job: 124 },
       service: { result: 'timeout' },
       kind: 'waiting',
     },
     {
       name: 'a failed unit that keeps its own Restart= crashed',
-      unit: { activeState: 'failed', subState: 'failed', triggeredBy: ['n.socket'] },
+      unit: { ...failed, triggeredBy: ['n.socket'] },
       service: { result: 'exit-code', restart: 'on-failure' },
       kind: 'failed',
     },
     {
       name: 'a failed unit that keeps its own Restart= and left `active` before its process ended was stopped by its operator [F086]',
-      unit: { activeState: 'failed', subState: 'failed' },
-      service: { result: 'exit-code', restart: 'no', activeExitMonotonic: 3_000n, execMainExitMonotonic: 3_001n },
+      unit: failed,
+      service: { ...own, activeExitMonotonic: 3_000n, execMainExitMonotonic: 3_001n },
       kind: 'operator',
     },
     {
       name: 'a failed unit whose process ended first crashed',
-      unit: { activeState: 'failed', subState: 'failed' },
-      service: { result: 'exit-code', restart: 'no', activeExitMonotonic: 3_001n, execMainExitMonotonic: 3_000n },
+      unit: failed,
+      service: { ...own, activeExitMonotonic: 3_001n, execMainExitMonotonic: 3_000n },
       kind: 'failed',
     },
     {
       name: 'a failed unit that was never up crashed, whatever its run before left',
-      unit: { activeState: 'failed', subState: 'failed' },
-      service: { result: 'exit-code', restart: 'no', activeExitMonotonic: 1_999n, execMainExitMonotonic: 3_000n },
+      unit: failed,
+      service: { ...own, activeExitMonotonic: 1_999n, execMainExitMonotonic: 3_000n },
       kind: 'failed',
     },
     {
       name: 'a failed unit that its watchdog ended fails',
-      unit: { activeState: 'failed', subState: 'failed' },
+      unit: failed,
       service: { result: 'watchdog', restart: 'no', activeExitMonotonic: 3_000n, execMainExitMonotonic: 3_001n },
       kind: 'failed',
     },
     {
       name: 'a failed unit for want of resources fails',
-      unit: { activeState: 'failed', subState: 'failed' },
+      unit: failed,
       service: { result: 'resources' },
       kind: 'failed',
     },
     {
       name: 'a node that its socket starts may rest after it has run',
-      unit: { activeState: 'inactive', subState: 'dead', triggeredBy: ['n.socket'] },
-      service: {},
+      unit: { ...resting, triggeredBy: ['n.socket'] },
       kind: 'holds',
     },
     {
       name: 'a node that its socket starts, and that has not run yet, proves nothing',
-      unit: { activeState: 'inactive', subState: 'dead', triggeredBy: ['n.socket'] },
+      unit: { ...resting, triggeredBy: ['n.socket'] },
       service: { execMainStartMonotonic: 999n },
       kind: 'waiting',
     },
     {
       name: 'a node that a timer may start is no different from others when it rests',
-      unit: { activeState: 'inactive', subState: 'dead', triggeredBy: ['n.timer'] },
-      service: {},
+      unit: { ...resting, triggeredBy: ['n.timer'] },
       kind: 'operator',
     },
-    {
-      name: 'a main process that ended under RemainAfterExit fails',
-      unit: { subState: 'exited' },
-      service: {},
-      kind: 'failed',
-    },
+    { name: 'a main process that ended under RemainAfterExit fails', unit: { subState: 'exited' }, kind: 'failed' },
   ])('$name', ({ unit, service, kind }) => {
     expect(judgeUnit(facts(unit, service), baseline).kind).toBe(kind);
   });
