@@ -46,7 +46,7 @@ export function* listingText(head: ListingHead, listed: Iterable<Listed>): Gener
   let waiting = `${JSON.stringify(head)}\n`;
   for (const one of listed) {
     entries++;
-    waiting += `${JSON.stringify(lineOf(one))}\n`;
+    waiting += `${oneLine(JSON.stringify(lineOf(one)))}\n`;
     if (waiting.length < PIECE) continue;
     sum = crc32(waiting, sum);
     yield waiting;
@@ -107,6 +107,11 @@ function lineOf(one: Listed): Line {
     case 'link':
       return ['l', one.path, one.target];
   }
+}
+
+/** A name may hold what JSON leaves as it is, and node:readline takes for the end of a line. */
+function oneLine(json: string): string {
+  return json.replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
 }
 
 /** Written by ourselves and guarded by the sum at the end: what is no line of ours is damage, the shape of one is not doubted. */

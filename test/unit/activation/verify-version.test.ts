@@ -25,6 +25,8 @@ const FILES: Readonly<Record<string, string>> = {
   'bin-extra/demo': 'x',
   'lib/deep/er/file': 'y'.repeat(1000),
   'lib/name \u00fc \u732b': 'z',
+  // To node:readline, the end of a line.
+  'lib/lines \u2028 \u2029': 'v',
   'lib.txt': 'w'.repeat(1_200_000),
 };
 let root: string;
