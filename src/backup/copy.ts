@@ -71,7 +71,7 @@ function quote(word: string): string {
 /** Adds what is listed to a tree that is there. */
 export async function addListed(job: CopyJob, paths: readonly Raw[], run: Run): Promise<void> {
   const { source, into, name, timeout } = job;
-  const input = nullSeparated(paths.map((path) => (path === '' ? '.' : `./${path}`)));
+  const input = nullSeparated(paths, './');
   await withSource(source, 'directory', async (_, descriptors) => {
     const said = await tool(['sh', '-c', PIPE, 'sh', `${INTO}/${name}`], run, {
       timeout,

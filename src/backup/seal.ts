@@ -1,6 +1,4 @@
 /** Reading a backup's content: once to write down what it is (`seal`), later to see that it still is that (`verify`). */
-import { readFile } from 'node:fs/promises';
-import { createHash } from 'node:crypto';
 import { errnoOf, UpdaterError } from '../errors.ts';
 import type { BackupContext } from './context.ts';
 import { firstDamage, writeDigests } from './content.ts';
@@ -107,8 +105,7 @@ export async function requireContent(
   const wanted = record.paths[at]?.digests;
   if (wanted === undefined) return;
   const { digests } = placeOf(record, at, settings.directory);
-  const text = await missingIsDamage(() => readFile(digests), rawOf(digests));
-  if (createHash('sha256').update(text).digest('hex') !== wanted) {
+  if ((await missingIsDamage(() => sha256OfFile(rawOf(digests)), rawOf(digests))) !== wanted) {
     throw damaged(`${digests} is not what was written with the backup`);
   }
   const beat = (): void => {

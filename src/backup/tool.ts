@@ -1,6 +1,6 @@
 import { UpdaterError } from '../errors.ts';
 import type { Run, RunOptions } from '../host/ports.ts';
-import { bytesOf, type Raw } from './paths.ts';
+import type { Raw } from './paths.ts';
 
 /** In English, whatever the host speaks: what they say decides the code of an error. */
 const ENVIRONMENT = { LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
@@ -31,7 +31,13 @@ export function toolError(command: readonly string[], message: string): UpdaterE
   return new UpdaterError('DISK_IO', message, { remedy, cause });
 }
 
-/** The input of `xargs -0`. */
-export function nullSeparated(paths: readonly Raw[]): Buffer {
-  return Buffer.concat(paths.map((path) => Buffer.concat([bytesOf(path), Buffer.of(0)])));
+/** The input of `xargs -0`, each behind `prefix`. Written at once: a buffer for each of a million names is more than the room may hold. */
+export function nullSeparated(paths: readonly Raw[], prefix: Raw = ''): Buffer {
+  const bytes = Buffer.alloc(paths.reduce((sum, path) => sum + prefix.length + path.length + 1, 0));
+  let at = 0;
+  for (const path of paths) {
+    at += bytes.write(prefix, at, 'latin1');
+    at += bytes.write(path, at, 'latin1') + 1;
+  }
+  return bytes;
 }
