@@ -240,6 +240,8 @@ describe('status', () => {
     expect(status(looked, units())).toMatch(/in 43 min$/m);
     const overdue = facts(committed(UPGRADE), { check: { schema: 1, at: NOW - 3_600_000 } });
     expect(status(overdue, units())).toMatch(/in 23 min$/m);
+    // The run that lets go of it does not wait for the interval.
+    expect(status({ ...looked, held: 'for a restore' }, units(), daily)).not.toMatch(/in 23 h$/m);
   });
 
   it('shows what the publisher asks of all nodes: minimum and suggested, and a node below the minimum [S1.9][S2.19]', () => {
