@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { judgeRounds, judgeUnit, type Verdict } from '../../../src/activation/gate.ts';
+import type { ErrorCode } from '../../../src/errors.ts';
 import type { ServiceFacts, UnitFacts } from '../../../src/host/ports.ts';
 
 const running: ServiceFacts = {
@@ -49,6 +50,8 @@ interface Row {
   readonly unit?: Partial<UnitFacts>;
   readonly service?: Partial<ServiceFacts>;
   readonly kind: Verdict['kind'];
+  /** What speaks against the version is GATE_EXITED; nothing else may quarantine it. */
+  readonly code?: ErrorCode;
 }
 
 const baseline = { startedAfter: 1_000n, restarts: 0 };
@@ -56,7 +59,12 @@ const baseline = { startedAfter: 1_000n, restarts: 0 };
 describe('#judgeUnit', () => {
   it.each<Row>([
     { name: 'a running process that started after the switch holds', kind: 'holds' },
-    { name: 'a process older than the switch fails', service: { execMainStartMonotonic: 999n }, kind: 'failed' },
+    {
+      name: 'a process older than the switch fails, and says nothing of the version',
+      service: { execMainStartMonotonic: 999n },
+      kind: 'failed',
+      code: 'HOST_UNIT',
+    },
     {
       name: 'a restart by systemd fails, even while it runs again [S1.35][P22]',
       service: { nRestarts: 1 },
@@ -140,8 +148,9 @@ describe('#judgeUnit', () => {
       kind: 'operator',
     },
     { name: 'a main process that ended under RemainAfterExit fails', unit: { subState: 'exited' }, kind: 'failed' },
-  ])('$name', ({ unit, service, kind }) => {
-    expect(judgeUnit(facts(unit, service), baseline).kind).toBe(kind);
+  ])('$name', ({ unit, service, kind, code = 'GATE_EXITED' }) => {
+    const verdict = judgeUnit(facts(unit, service), baseline);
+    expect(verdict).toMatchObject(kind === 'failed' ? { kind, code } : { kind });
   });
 
   it('counts exits from the baseline, so that an old version is not blamed for its past', () => {

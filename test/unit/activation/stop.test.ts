@@ -23,13 +23,14 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true }));
 
 interface Node {
+  job?: number;
   activeState: string;
   invocationId: string;
 }
 
 /** `stop`: what happens to the node while it is being stopped. */
 function contextOf(node: Node, stop: () => Promise<JobResult>): ActivationContext {
-  const facts = () => Promise.resolve({ ...node, job: 0, service: { timeoutStopUsec: 0n } });
+  const facts = () => Promise.resolve({ job: 0, ...node, service: { timeoutStopUsec: 0n } });
   return {
     ...{ layout, unit: 'demo.service', files: durableFiles(run), bus: { facts, stop } },
     clock: { monotonic: () => 0n, wait: () => Promise.resolve() },
@@ -81,4 +82,17 @@ it('makes no mark on a node that is down already, and says how it was [F086]', a
     facts: node,
   });
   expect(existsSync(layout.downMark)).toBe(false);
+});
+
+it('stops a node that is down between the halves of its restart, once it is up again [F086]', async () => {
+  const node: Node = { activeState: 'inactive', invocationId: 'i1', job: 7 };
+  const stop = (): Promise<JobResult> => {
+    node.activeState = 'inactive';
+    return Promise.resolve('done');
+  };
+  const goesOn = () => Promise.resolve(void Object.assign(node, { activeState: 'active', invocationId: 'i2', job: 0 }));
+  const context = contextOf(node, stop);
+  const waiting = { ...context, clock: { ...context.clock, wait: goesOn } };
+  expect(await stopNode(waiting)).toEqual({ kind: 'stopped' });
+  expect(await mark()).toBe('i2');
 });

@@ -29,6 +29,11 @@ describe('isDue', () => {
       due: false,
     },
     {
+      name: 'has a day of interval, of which ten minutes are left',
+      facts: { now: 25 * HOUR - 600_000, interval: 24 * HOUR, looked: HOUR, ...settled },
+      due: false,
+    },
+    {
       name: 'has a last look in the future',
       facts: { now: HOUR, interval: HOUR, looked: 9 * HOUR, ...settled },
       due: true,

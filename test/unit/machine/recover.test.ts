@@ -55,6 +55,11 @@ describe('#findOpen', () => {
     expect(found).toMatchObject({ reached: 'soak', lastEvent: 'failed', failure: { code: 'GATE_PROBE' } });
   });
 
+  it('takes for the cause what led to a restore of the data, not what failed in it', () => {
+    const found = open(upgrade, 'soak', [failed('GATE_PROBE'), failed('DISK_FULL', 'go-back')]);
+    expect(found.failure?.code).toBe('GATE_PROBE');
+  });
+
   it('is not misled by what settling has added since', () => {
     const stopped: Entry = { kind: 'result', tx: 't1', state: 'soak', event: 'operator', then: 'yield' };
     const settling: Entry[] = [
