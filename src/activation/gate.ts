@@ -70,7 +70,9 @@ function judgeResting(service: ServiceFacts, baseline: Baseline): Verdict {
 function judgeActive(facts: UnitFacts, service: ServiceFacts, startedAfter: bigint): Verdict {
   if (facts.subState === 'exited') return failed('GATE_EXITED', `${facts.unit} ended (${describe(service)})`);
   if (service.execMainStartMonotonic < startedAfter) {
-    return failed('HOST_UNIT', `${facts.unit} still runs a process that was started before the switch`);
+    const what = 'still runs a process that was started before the switch';
+    const unknown = 'runs, and systemd does not know its main process (Type=forking needs PIDFile=)';
+    return failed('HOST_UNIT', `${facts.unit} ${service.mainPid === 0 ? unknown : what}`);
   }
   return { kind: 'holds' };
 }

@@ -131,6 +131,11 @@ export function checkUnit(facts: UnitFacts, home: string): string | undefined {
   if (service.timeoutStopUsec >= INFINITY) {
     return `${unit} has TimeoutStopSec=infinity: a daemon that ignores its stop would hold the update for ever`;
   }
+  // Whoever stops it by hand is refused as well: neither a version nor the one before could be started.
+  if (facts.refusesManual) return `${unit} has RefuseManualStart= or RefuseManualStop=: it cannot be restarted`;
+  if (facts.activeState === 'active' && service.mainPid === 0) {
+    return `${unit} runs, and systemd does not know its main process (Type=forking needs PIDFile=): nobody would see which version runs, nor that it has exited`;
+  }
   const program = service.execStart[0] ?? '';
   if (!program.startsWith(`${home}/current/`)) {
     return `ExecStart= of ${unit} is ${program}, which does not go through ${home}/current: a switch would change nothing`;

@@ -19,6 +19,7 @@ export function unitFacts(unit: string, properties: unknown, service: unknown): 
     invocationId: bytes(values, 'InvocationID').toString('hex'),
     triggeredBy: texts(values, 'TriggeredBy'),
     needDaemonReload: flag(values, 'NeedDaemonReload'),
+    refusesManual: flag(values, 'RefuseManualStart') || flag(values, 'RefuseManualStop'),
     job: jobOf(values),
     ...(service === undefined ? {} : { service: serviceFacts(dictionary(service), values) }),
   };

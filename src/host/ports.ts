@@ -74,6 +74,8 @@ export interface UnitFacts {
   readonly invocationId: string;
   readonly triggeredBy: readonly string[];
   readonly needDaemonReload: boolean;
+  /** Only other units may start it, or stop it: systemd refuses both to us, and so a restart. */
+  readonly refusesManual: boolean;
   /** Id of the job that waits or runs for the unit, 0 when there is none. */
   readonly job: number;
   /** The rest is undefined for a unit that is no service. */

@@ -41,6 +41,17 @@ describe('a daemon that goes to the background by itself (Type=forking, PIDFile=
     );
   });
 
+  it('is not touched while systemd does not know its main process, and what it lacks is named [S1.24]', async () => {
+    await installed();
+    await lab.host.sh(`sed -i s/^PIDFile=.*/GuessMainPID=no/ /etc/systemd/system/demo.service
+      systemctl daemon-reload; systemctl restart demo.service`);
+    const invocation = await lab.host.sh('systemctl show -P InvocationID demo.service');
+    await lab.publish('2.0.0');
+    const { status, stdout } = await lab.updater('upgrade');
+    expect({ status, stdout }).toEqual({ status: 1, stdout: expect.stringContaining('PIDFile=') as string });
+    expect(await lab.host.sh('systemctl show -P InvocationID demo.service')).toBe(invocation);
+  });
+
   it.each<{ behaviour: Behaviour; title: string }>([
     { behaviour: 'crash 300', title: 'crashes in a loop [F084][P24]' },
     { behaviour: 'crash 2500', title: 'crashes late in the soak [F083]' },

@@ -49,6 +49,17 @@ describe('before anything is stopped', () => {
     expect(await lab.facts()).toEqual(runs('2.0.0'));
   });
 
+  it('the unit must let itself be restarted: no version could be started, nor put back', async () => {
+    await installed();
+    await lab.host.push(Buffer.from('[Unit]\nRefuseManualStop=yes\n'), '/etc/systemd/system/demo.service.d/no.conf');
+    await lab.host.sh('systemctl daemon-reload');
+    const before = await processOfNode();
+    expect((await lab.updater('upgrade')).status).toBe(1);
+    expect(await lab.lastEnd()).toMatchObject({ outcome: 'unchanged', failure: { code: 'HOST_UNIT' } });
+    expect(await processOfNode()).toBe(before);
+    expect(await lab.facts()).toEqual(runs('1.0.0'));
+  });
+
   it('a mount that the node needs must be there', async () => {
     await installed();
     await lab.configure({ soak: '1s', top: 'mounts = ["/mnt/16 TB"]' });

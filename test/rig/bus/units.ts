@@ -68,6 +68,8 @@ export function unitProperties(unit: FakeUnit): Record<string, Variant> {
     InvocationID: new Variant('ay', unit.invocation),
     TriggeredBy: new Variant('as', []),
     NeedDaemonReload: new Variant('b', unit.needReload),
+    RefuseManualStart: new Variant('b', false),
+    RefuseManualStop: new Variant('b', false),
     ActiveExitTimestampMonotonic: new Variant('t', unit.stopped),
     StartLimitIntervalUSec: new Variant('t', 10_000_000n),
     ...unit.odd,

@@ -34,6 +34,7 @@ function facts(unit: Partial<UnitFacts> = {}, service: Partial<ServiceFacts> = {
     invocationId: 'a',
     triggeredBy: [],
     needDaemonReload: false,
+    refusesManual: false,
     job: 0,
     service: { ...running, ...service },
     ...unit,

@@ -43,4 +43,13 @@ describe('#checkUnit', () => {
   ])('refuses a unit that $name', ({ changed, says }) => {
     expect(checkUnit(facts({}, changed), '/opt/n')).toContain(says);
   });
+
+  it('refuses a unit that nobody may restart by hand: neither version could be started', () => {
+    expect(checkUnit(facts({ refusesManual: true }), '/opt/n')).toContain('cannot be restarted');
+  });
+
+  it('refuses a unit that runs without a main process that systemd knows', () => {
+    expect(checkUnit(facts({ activeState: 'active' }, { mainPid: 0 }), '/opt/n')).toContain('PIDFile=');
+    expect(checkUnit(facts({ activeState: 'inactive' }, { mainPid: 0 }), '/opt/n')).toBeUndefined();
+  });
 });

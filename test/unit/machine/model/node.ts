@@ -12,7 +12,7 @@ export function factsOf(w: World): UnitFacts {
     ...{ unit: UNIT, loadState: 'loaded', unitFileState: 'enabled', fragmentPath: '', dropInPaths: [] },
     activeState: w.act === 'auto' ? 'activating' : w.act,
     subState: w.act === 'auto' ? 'auto-restart' : w.act === 'active' ? 'running' : w.act,
-    ...{ invocationId: '1', triggeredBy: [], needDaemonReload: false },
+    ...{ invocationId: '1', triggeredBy: [], needDaemonReload: false, refusesManual: false },
     job: w.job === '' ? 0 : 1,
     service: {
       ...{
