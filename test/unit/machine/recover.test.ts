@@ -109,6 +109,11 @@ describe('#judge', () => {
     }
   });
 
+  it('takes no link for a commit where it named that version before as well', () => {
+    const again = open({ ...upgrade, to: v('1') }, 'soak');
+    expect(judge(again, { current: v('1'), fallback: undefined })).toBe('put-back');
+  });
+
   it('calls a transaction untouched that never switched the link', () => {
     expect(judge(open(upgrade, 'arm'), { current: v('1'), fallback: undefined })).toBe('untouched');
   });

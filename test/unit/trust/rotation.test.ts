@@ -1,10 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { UpdaterError } from '../../../src/errors.ts';
+import { UpdaterError, type ErrorCode } from '../../../src/errors.ts';
 import { readCertificates } from '../../../src/trust/certificate.ts';
 import { keySetText } from '../../../src/trust/key-set.ts';
-import { checkKeySet, verifySuccessor } from '../../../src/trust/rotation.ts';
+import { checkKeySet, underKeySet, verifySuccessor } from '../../../src/trust/rotation.ts';
 import type { TrustedSet } from '../../../src/trust/rotation.ts';
 import { makeKeyAt, setOf, signedSet, signText, type MadeKey } from './key-chain.ts';
 import { depsIn, realGpg, scratch, type Gpg, type Scratch } from './support.ts';
@@ -166,5 +166,22 @@ describe('checkKeySet', () => {
     expect(at(999, 1000)).not.toThrow();
     expect(at(1000, 1000)).toThrow(expect.objectContaining({ code: 'TRUST_KEYS_EXPIRED' }));
     expect(at(1000)).not.toThrow();
+  });
+});
+
+describe('underKeySet', () => {
+  const walked: TrustedSet = { number: 3, threshold: 1, keys: [], expires: NOW };
+  const refused = (code: ErrorCode) => new UpdaterError(code, 'refused', { remedy: 'keys add' });
+
+  it.each(['TRUST_THRESHOLD', 'TRUST_KEY_EXPIRED', 'TRUST_KEY_REVOKED'] as const)(
+    'takes the advice to add a key out of %s on a host that has walked, and on no other [F044]',
+    (code) => {
+      expect(underKeySet(refused(code), walked).remedy).toMatch(/keys\/4\.json.*Add no key/);
+      expect(underKeySet(refused(code), trusted(1, 1)).remedy).toBe('keys add');
+    },
+  );
+
+  it('leaves what is said of anything but keys', () => {
+    expect(underKeySet(refused('TRUST_EXPIRED'), walked).remedy).toBe('keys add');
   });
 });
