@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EXIT } from '../../../src/errors.ts';
-import { committedBefore, refusalOf } from '../../../src/machine/plan.ts';
+import { committedBefore, committedVersions, dataOf, refusalOf } from '../../../src/machine/plan.ts';
 import type { Decision, Gate } from '../../../src/policy/decide.ts';
 import type { NodeName } from '../../../src/release.ts';
 import type { Transaction } from '../../../src/machine/state.ts';
@@ -43,12 +43,41 @@ describe('#refusalOf', () => {
   });
 });
 
+function did(id: string, action: Transaction['action'], from: string, to: string, more: Partial<Transaction> = {}) {
+  return [
+    { kind: 'opened' as const, transaction: { id, action, from: v(from), to: v(to), ...more } },
+    { kind: 'ended' as const, tx: id, outcome: 'committed' as const },
+  ];
+}
+
+describe('#committedVersions', () => {
+  it('has each version once, the one that was committed last first', () => {
+    const records = recordsOf([
+      ...did('a', 'upgrade', '1.0.0', '2.0.0'),
+      ...did('b', 'upgrade', '2.0.0', '3.0.0'),
+      { kind: 'opened', transaction: { id: 'c', action: 'upgrade', from: v('3.0.0'), to: v('4.0.0') } },
+      { kind: 'ended', tx: 'c', outcome: 'rolled-back' },
+      ...did('d', 'rollback', '3.0.0', '2.0.0'),
+    ]);
+    expect(committedVersions({ records })).toEqual(['2.0.0', '3.0.0']);
+  });
+});
+
+describe('#dataOf', () => {
+  it('is what the release said when it was taken last; what was done since says nothing of it', () => {
+    const data = (epoch: number) => ({ data: { epoch, rollback: 'safe' as const } });
+    const records = recordsOf([
+      ...did('a', 'upgrade', '1.0.0', '2.0.0', data(1)),
+      ...did('b', 'upgrade', '2.0.0', '3.0.0', data(2)),
+      ...did('c', 'backup', '3.0.0', '3.0.0'),
+    ]);
+    expect(dataOf(v('3.0.0'), { records })).toMatchObject({ epoch: 2 });
+    expect(dataOf(v('1.0.0'), { records })).toBeUndefined();
+  });
+});
+
 describe('#committedBefore', () => {
   it('is the version that this one replaced, whatever was done to its data since', () => {
-    const did = (id: string, action: Transaction['action'], from: string, to: string) => [
-      { kind: 'opened' as const, transaction: { id, action, from: v(from), to: v(to) } },
-      { kind: 'ended' as const, tx: id, outcome: 'committed' as const },
-    ];
     const records = recordsOf([...did('a', 'upgrade', '1.0.0', '2.0.0'), ...did('b', 'backup', '2.0.0', '2.0.0')]);
     expect(committedBefore(v('2.0.0'), { records })).toBe('1.0.0');
   });

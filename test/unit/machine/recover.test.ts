@@ -143,6 +143,57 @@ describe('#judge', () => {
   });
 });
 
+describe('#judge of a version without a way back', () => {
+  const forward: Transaction = { ...upgrade, way: 'forward', backup: 'first' };
+  const at = (...states: readonly Working[]): Entry[] => states.map((state) => ({ kind: 'intent', tx: 't1', state }));
+  const restored = (state: Working): Entry => ({
+    kind: 'result',
+    tx: 't1',
+    state,
+    event: 'ok',
+    then: 'gate-old',
+    facts: { restored: 'b1' },
+  });
+  const links = (current: string) => ({ current: v(current), fallback: undefined });
+
+  it.each([
+    { name: 'untouched before the node is stopped', last: 'arm', extra: [], current: '1', is: 'untouched' },
+    { name: 'put back before the switch', last: 'arm', extra: at('stop', 'backup'), current: '1', is: 'put-back' },
+    { name: 'still going forward once it is current', last: 'soak', extra: [], current: '2', is: 'forward' },
+    { name: 'committed after its commit', last: 'clean', extra: [], current: '2', is: 'committed' },
+    { name: 'still restoring in a restore', last: 'arm', extra: at('restore'), current: '1', is: 'restoring' },
+    { name: 'still going back while its data is', last: 'soak', extra: at('go-back'), current: '2', is: 'going-back' },
+    {
+      name: 'put back once its data is, and the version before is current',
+      last: 'soak',
+      extra: [...at('go-back'), restored('go-back')],
+      current: '1',
+      is: 'put-back',
+    },
+    {
+      name: 'going forward once a restore has ended',
+      last: 'arm',
+      extra: [...at('restore'), restored('restore')],
+      current: '2',
+      is: 'forward',
+    },
+  ] as const)('calls it $name', ({ last, extra, current, is }) => {
+    expect(judge(open(forward, last, extra), links(current))).toBe(is);
+  });
+
+  it('knows the backup that was made for it', () => {
+    const made: Entry = {
+      kind: 'result',
+      tx: 't1',
+      state: 'backup',
+      event: 'ok',
+      then: 'activate',
+      facts: { backup: 'b1' },
+    };
+    expect(open(forward, 'soak', [made])).toMatchObject({ backup: 'b1' });
+  });
+});
+
 describe('#quarantineFor', () => {
   it('quarantines on evidence about the version alone, with its message', () => {
     const codes = ['GATE_EXITED', 'GATE_NOT_READY', 'GATE_PROBE', 'GATE_VERSION', 'ACTIVATE_START'] as const;

@@ -151,6 +151,27 @@ describe('#decide', () => {
   });
 });
 
+describe('a release that changes the format of the data', () => {
+  const raised = (rollback: Release['rollback']) => manifest({ releases: [release('2.0.0', { epoch: 2, rollback })] });
+  const data = { epoch: 1, rollback: 'safe' } as const;
+
+  it.each([
+    { rollback: 'safe', backup: 'none', gate: undefined, so: 'is taken' },
+    { rollback: 'restore-data', backup: 'configured', gate: undefined, so: 'is taken' },
+    { rollback: 'restore-data', backup: 'none', gate: 'epoch', so: 'waits for a person' },
+    { rollback: 'never', backup: 'configured', gate: 'epoch', so: 'waits for a person' },
+    { rollback: 'never', backup: 'none', gate: 'epoch', so: 'waits for a person' },
+  ] as const)('$so: its rollback is $rollback, backups are $backup [S2.40]', ({ rollback, backup, gate }) => {
+    expect(blocked(raised(rollback), { data, backup })).toBe(gate);
+    expect(blocked(raised(rollback), { data, backup }, { force: ['epoch'] })).toBeUndefined();
+  });
+
+  it('is not met by an older version, whatever is backed up [S2.40]', () => {
+    const newer = { epoch: 3, rollback: 'restore-data' } as const;
+    expect(blocked(raised('restore-data'), { data: newer, backup: 'configured' })).toBe('epoch');
+  });
+});
+
 describe('what a person asked for', () => {
   const quarantined = new Map([[v('2.0.0'), { cause: 'gate', message: 'it crashed' } as const]]);
   const refused = (wish: Omit<Wish, 'kind'>, offer = manifest(), change: Partial<Facts> = {}) =>
