@@ -155,14 +155,22 @@ function versionSettings(set: NodeFragment): VersionProbe | undefined {
   return { args: given(set.version.args), pattern: given(set.version.pattern) };
 }
 
+/** What a report can hold (activation/probe-room.ts): with more, no version would ever be committed. */
+const MOST_ROUNDS = 100_000;
+
 function gateSettings(set: NodeFragment, context: NodeContext, desk: Desk): GateSettings {
   const gate = given(set.gate);
   const { probes, complaints } = probeSettings(given(gate.probe), context.layout.node(context.node).current);
   for (const { path, message } of complaints) desk.complain(['gate', 'probe', ...path], message);
+  const soak = given(gate.soak);
+  const interval = given(gate.interval);
+  if (probes.length > 0 && soak / interval > MOST_ROUNDS) {
+    desk.complain(['gate', 'interval'], `is too short for that soak: more than ${MOST_ROUNDS} rounds of probes.`);
+  }
   return {
-    soak: given(gate.soak),
+    soak,
     startTimeout: given(gate.start_timeout),
-    interval: given(gate.interval),
+    interval,
     timeout: given(gate.timeout),
     grace: given(gate.grace),
     failures: given(gate.failures),

@@ -54,6 +54,14 @@ describe('probes', () => {
     ]);
   });
 
+  it('are asked no more often in a soak than their report can hold', () => {
+    const gate = (interval: string) => `${MINIMAL}[gate]\nsoak = "4d"\ninterval = "${interval}"\n`;
+    const one = '[[gate.probe]]\ntype = "tcp"\nport = 1\n';
+    expect(problemsWith(`${gate('2s')}${one}`)).toEqual([expect.stringMatching(/^gate\.interval is too short/)]);
+    expect(problemsWith(`${gate('4s')}${one}`)).toEqual([]);
+    expect(problemsWith(gate('2s'))).toEqual([]);
+  });
+
   it('of exec name a program by its absolute path, or inside the release', () => {
     const { node, root } = nodeWith(probe('type = "exec"\ncommand = "./bin/check --fast"'));
     expect(node?.gate.probes).toEqual([{ type: 'exec', command: [`${root}/opt/workerd/current/bin/check`, '--fast'] }]);
