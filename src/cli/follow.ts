@@ -2,9 +2,9 @@
  * Follows one request through the ledger until it is answered or its transaction has ended. It only reads: however it ends,
  * the transaction goes on (F118).
  */
-import { watch } from 'node:fs';
+import { watch, type FSWatcher, type WatchListener } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { EXIT, type ExitCode } from '../errors.ts';
+import { errnoOf, EXIT, type ExitCode } from '../errors.ts';
 import type { Clock } from '../host/ports.ts';
 import { exitOf } from '../machine/conclude.ts';
 import { readLedger } from '../machine/ledger.ts';
@@ -110,11 +110,10 @@ interface Bell extends Disposable {
 /** The directory is watched, not the file: the first record makes the file. */
 function watchLedger(path: string): Bell {
   let bell = Promise.withResolvers<undefined>();
-  const watcher = watch(dirname(path), (_event, name) => {
+  const watcher = startWatching(dirname(path), (_event, name) => {
     if (name === null || name === basename(path)) bell.resolve(undefined);
   });
-  // Where inotify has no watches left, the slow look has to do.
-  watcher.on('error', () => {
+  watcher?.on('error', () => {
     watcher.close();
   });
   return {
@@ -123,9 +122,19 @@ function watchLedger(path: string): Bell {
       bell = Promise.withResolvers();
     },
     [Symbol.dispose]() {
-      watcher.close();
+      watcher?.close();
     },
   };
+}
+
+/** Undefined where all of inotify is taken, as other programs of root can do: then the slow look has to do. */
+function startWatching(directory: string, changed: WatchListener<string>): FSWatcher | undefined {
+  try {
+    return watch(directory, changed);
+  } catch (error) {
+    if (['EMFILE', 'ENOSPC'].includes(errnoOf(error) ?? '')) return undefined;
+    throw error;
+  }
 }
 
 async function pause(bell: Bell, { clock, signal }: FollowDeps): Promise<'bell' | 'poll'> {

@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { endOf, follow, type FollowDeps } from '../../../src/cli/follow.ts';
 import { makeNarrator } from '../../../src/cli/record-text.ts';
@@ -108,6 +111,21 @@ describe('follow', () => {
     await writeLedger(host.place.ledger, host.files, [{ kind: 'answer', request: REQUEST, exit: 1, message: 'old' }]);
     const { followed } = await followWhile(host, [{ kind: 'answer', request: REQUEST, exit: 0, message: 'new' }]);
     expect(followed).toMatchObject({ message: 'new' });
+  });
+
+  it('looks for itself where other programs have all of inotify', async () => {
+    const host = await testHost();
+    const { ledger } = host.place;
+    await writeLedger(ledger, host.files, [{ kind: 'answer', request: REQUEST, exit: 0, message: 'seen' }]);
+    const script = `
+      import { follow } from ${JSON.stringify(join(import.meta.dirname, '../../../src/cli/follow.ts'))};
+      const what = ${JSON.stringify({ ledger, request: REQUEST, after: 0 })};
+      const { signal } = new AbortController();
+      console.log((await follow(what, { signal, onRecord: () => undefined })).message);`;
+    const exhausted = ['-r', 'sh', '-c', 'echo 0 > /proc/sys/user/max_inotify_instances && exec "$@"', 'sh'];
+    const child = [process.execPath, '--input-type=module', '-e', script];
+    const { stdout } = await promisify(execFile)('unshare', [...exhausted, ...child]);
+    expect(stdout).toBe('seen\n');
   });
 
   it('ends on Ctrl-C without touching the ledger [F118]', async () => {
