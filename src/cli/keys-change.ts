@@ -9,6 +9,7 @@ import { dirname } from 'node:path';
 import { editKeys, readTrust, writtenKeys, type WrittenKey, type WrittenTrust } from '../config/edit-keys.ts';
 import { loadSettings } from '../config/load.ts';
 import { diskError, EXIT, UpdaterError, type ErrorCode } from '../errors.ts';
+import { ifThere } from '../if-there.ts';
 import { LIMITS } from '../limits.ts';
 import { parseFingerprint, type Fingerprint, type NodeName } from '../release.ts';
 import { readCertificates } from '../trust/certificate.ts';
@@ -45,14 +46,15 @@ export async function addKey(command: Add, format: Format, host: Host): Promise<
   const known = before.keys.find(({ fingerprint }) => parseFingerprint(fingerprint) === command.fingerprint);
   // A certificate that says that its key is revoked is worth having, of a key that is trusted.
   if (facts.state !== 'good' && (known === undefined || facts.state !== 'revoked')) throw notGood(facts, command.file);
-  const file = known?.file ?? `${command.fingerprint}.${bytes[0] === 0x2d ? 'asc' : 'gpg'}`;
-  const keys = known === undefined ? [...before.keys, { file, fingerprint: command.fingerprint }] : before.keys;
+  const inPlace = known !== undefined && !(await holdsOthers(inKeys(known.file, host), command.fingerprint));
+  const file = inPlace ? known.file : `${command.fingerprint}.${bytes[0] === 0x2d ? 'asc' : 'gpg'}`;
+  const keys = inPlace ? before.keys : named({ file, fingerprint: known?.fingerprint ?? command.fingerprint }, before);
   const change: Change = {
     node,
     before,
     keys,
     write: { path: inKeys(file, host), bytes },
-    config: { path, text: known === undefined ? edited(text, keys, path) : text },
+    config: { path, text: inPlace ? text : edited(text, keys, path) },
     about: [
       `${known === undefined ? 'A new key' : 'Another certificate of a trusted key'}: ${facts.fingerprint}`,
       `  ${facts.algorithm}, ${facts.userIds[0] ?? 'no name'}, ${lifeOf(facts)}`,
@@ -69,7 +71,7 @@ export async function removeKey(command: Remove, format: Format, host: Host): Pr
   if (gone === undefined) throw notTrusted(command.fingerprint, node);
   const keys = before.keys.filter((key) => !isMeant(key));
   await refuseTooFew(before, keys, node, host);
-  const used = usedElsewhere(gone.file, node, host);
+  const used = usersOf(gone.file, node, keys, host);
   const file = inKeys(gone.file, host);
   const change: Change = {
     node,
@@ -79,7 +81,7 @@ export async function removeKey(command: Remove, format: Format, host: Host): Pr
     ...(used.length === 0 && dirname(file) === host.layout.keys ? { remove: file } : {}),
     about: [
       `No longer trusted: ${command.fingerprint}`,
-      ...(used.length === 0 ? [] : [`  ${file} stays: ${used.join(', ')} trusts it.`]),
+      ...(used.length === 0 ? [] : [`  ${file} stays: ${used.join(', ')} trusts what it holds.`]),
     ],
   };
   return carryOut(change, command.mode, format, host);
@@ -93,7 +95,7 @@ async function carryOut(change: Change, mode: Add['mode'], format: Format, host:
     ...(write === undefined ? [] : [`  write ${write.path}`]),
     ...(before.keys === keys ? [] : [`  edit ${config.path}: trust.keys`]),
     ...(remove === undefined ? [] : [`  remove ${remove}`]),
-    ...(before.keys === keys ? [] : await beginsAgain(node, host)),
+    ...(before.keys.length === keys.length ? [] : await beginsAgain(node, host)),
   ];
   if (format === 'text') host.output.print(lines);
   if (mode !== 'dry-run') await makeIt(change, host);
@@ -219,13 +221,30 @@ async function countGood(keys: readonly WrittenKey[], host: Host): Promise<numbe
   return states.filter((state) => state === 'good').length;
 }
 
-/** The nodes that name the same file, broken ones too. */
-function usedElsewhere(file: string, node: NodeName, host: Host): readonly NodeName[] {
+/** The keys with this one in its place, or behind them. */
+function named(key: WrittenKey, { keys }: WrittenTrust): readonly WrittenKey[] {
+  const at = keys.findIndex(({ fingerprint }) => fingerprint === key.fingerprint);
+  return at === -1 ? [...keys, key] : keys.with(at, key);
+}
+
+/** Whether keys beside this one would go with what the file holds. One that is no key file holds none. */
+async function holdsOthers(path: string, fingerprint: Fingerprint): Promise<boolean> {
+  const bytes = await ifThere(readFile(path), undefined);
+  try {
+    return bytes !== undefined && readCertificates(bytes).some((each) => each.fingerprint !== fingerprint);
+  } catch (error) {
+    if (error instanceof UpdaterError) return false;
+    throw error;
+  }
+}
+
+/** The nodes that name the same file when this one is left with these keys; broken ones too. */
+function usersOf(file: string, node: NodeName, left: readonly WrittenKey[], host: Host): readonly NodeName[] {
   const { nodes } = loadSettings(host.layout, host.env, host.uid);
   const path = inKeys(file, host);
-  return [...nodes].flatMap(([other, entries]) => {
-    const named = entries.flatMap(({ key, value }) => (key === 'trust.keys' ? writtenKeys(value) : []));
-    return other !== node && named.some((key) => inKeys(key.file, host) === path) ? [other] : [];
+  return [...nodes].flatMap(([each, entries]) => {
+    const written = entries.flatMap(({ key, value }) => (key === 'trust.keys' ? writtenKeys(value) : []));
+    return (each === node ? left : written).some((key) => inKeys(key.file, host) === path) ? [each] : [];
   });
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parseArgs } from '../../../src/cli/args.ts';
@@ -58,6 +58,15 @@ async function configure(trusted: readonly MadeKey[], threshold = 1, node = 'dem
   for (const key of trusted) await writeFile(inKeys(`${key.user}.asc`), key.armoured, { mode: 0o644 });
 }
 
+/** As a publisher hands its keys out, or a keyring of a package holds them: all in one file. */
+async function configureTogether(trusted: readonly MadeKey[], threshold = 1): Promise<void> {
+  await configure(trusted, threshold);
+  const text = await readFile(nodeFile(), 'utf8');
+  await writeFile(nodeFile(), text.replaceAll(/file = "[^"]*"/g, 'file = "both.asc"'));
+  for (const key of trusted) await rm(inKeys(`${key.user}.asc`));
+  await writeFile(inKeys('both.asc'), trusted.map(({ armoured }) => armoured).join(''), { mode: 0o644 });
+}
+
 async function handed({ armoured, user }: MadeKey): Promise<string> {
   const path = join(place.path, `given-${user}.asc`);
   await writeFile(path, armoured, { mode: 0o666 });
@@ -103,33 +112,6 @@ async function walkTo(number: number, set: readonly MadeKey[], expires = '2030-0
   const state = nextKeyState({ set: stated, text, keys: certificatesOf(stated) }, undefined, trust, Date.now());
   await saveKeyState(layout().keyState, state, durableFiles(run));
 }
-
-describe('keys', () => {
-  it.each([
-    ['list', { action: 'list', mode: 'follow' }],
-    ['verify demo', { action: 'verify', node: 'demo', mode: 'follow' }],
-    [
-      `add x.asc demo --dry-run --fingerprint ${'1'.repeat(40)}`,
-      { action: 'add', file: 'x.asc', fingerprint: '1'.repeat(40), node: 'demo', mode: 'dry-run' },
-    ],
-    [`remove ${'ab'.repeat(20)}`, { action: 'remove', fingerprint: 'AB'.repeat(20), mode: 'follow' }],
-  ])('%s is understood', async (line, command) => {
-    expect((await parseArgs(['keys', ...line.split(' ')], '1')).command).toEqual({ name: 'keys', ...command });
-  });
-
-  it.each([
-    '',
-    'show',
-    'add x.asc',
-    'add x.asc --fingerprint 1234',
-    'remove',
-    'remove x.asc',
-    'list a b',
-    `list --fingerprint ${'1'.repeat(40)}`,
-  ])('%j is refused, for a file cannot vouch for itself', async (line) => {
-    await expect(parseArgs(['keys', ...line.split(' ')], '1')).rejects.toMatchObject({ code: 'USAGE_INVALID' });
-  });
-});
 
 describe('keys list', () => {
   it('says which keys count, their state, and where they came from', async () => {
@@ -241,6 +223,17 @@ describe('keys add', () => {
     await home[Symbol.asyncDispose]();
   });
 
+  it('leaves the other keys of a file alone: a renewed certificate goes into one of its own', async () => {
+    await configureTogether([a, b], 2);
+    expect(await type('add', await handed(a), '--fingerprint', fingerprintOf(a))).toBe(0);
+    expect(said).not.toContain('begins again');
+    expect(await readdir(layoutAt(place.path).keys)).toEqual([`${fingerprintOf(a)}.asc`, 'both.asc']);
+    expect(await type('verify', '--json')).toBe(0);
+    expect(answered).toMatchObject({
+      operator: { keys: [{ file: inKeys(`${fingerprintOf(a)}.asc`) }, { file: inKeys('both.asc') }] },
+    });
+  });
+
   it('refuses a key that is not the one, two keys, no key, and one that cannot sign, and changes nothing [F042]', async () => {
     await configure([a]);
     const two = join(place.path, 'two.asc');
@@ -278,8 +271,15 @@ describe('keys remove', () => {
     await configure([a, b]);
     await configure([b], 1, 'other');
     await type('remove', fingerprintOf(b), 'demo');
-    expect(said).toContain('other trusts it');
+    expect(said).toContain('other trusts what it holds');
     expect(await readdir(layoutAt(place.path).keys)).toEqual(['a.asc', 'b.asc']);
+  });
+
+  it('leaves a file that holds another key of the node', async () => {
+    await configureTogether([a, b]);
+    expect(await type('remove', fingerprintOf(b))).toBe(0);
+    expect(said).toContain('demo trusts what it holds');
+    expect(await type('verify')).toBe(0);
   });
 
   it('refuses what would leave fewer keys than the threshold, or fewer that can sign [F041]', async () => {
