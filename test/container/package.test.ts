@@ -92,7 +92,7 @@ it('keeps the backups of data when it is purged, and says where they are', async
   );
 });
 
-it('refuses to be removed while data is being put back, and says how it is finished', async () => {
+it('refuses to be removed while data is being put back, and says how it is waited for', async () => {
   await using host = await bootInstalled();
   await host.sh('mkdir /var/lib/node-updater/demo; touch /var/lib/node-updater/demo/restoring');
   const refused = await host.run(['apt-get', 'remove', '--yes', '--quiet', 'node-autoupdate'], { timeout: 120 });
@@ -102,6 +102,18 @@ it('refuses to be removed while data is being put back, and says how it is finis
   await host.sh('rm /var/lib/node-updater/demo/restoring; apt-get remove --yes --quiet node-autoupdate', {
     timeout: 120,
   });
+});
+
+it('refuses to be removed also where data begins to be put back while it stops the transactions', async () => {
+  await using host = await bootInstalled();
+  const script = 'until [ -e /run/systemd/system/node-updater@.service ]; do sleep 0.01; done; touch $1/restoring';
+  await host.push(Buffer.from(script), '/root/begin', 0o755);
+  await host.sh('mkdir /var/lib/node-updater/demo; systemd-run --quiet sh /root/begin /var/lib/node-updater/demo');
+  const refused = await host.run(['apt-get', 'remove', '--yes', '--quiet', 'node-autoupdate'], { timeout: 120 });
+  expect(refused.status).not.toBe(0);
+  expect(refused.stdout + refused.stderr).toContain('systemctl start node-updater@demo.service');
+  // Of a node without a file it ends at once.
+  await host.waitFor('[ "$(systemctl show -P Result node-updater@demo.service)" = exit-code ]');
 });
 
 /** A node in the middle of its soak: version 2 runs on probation, `fallback` names version 1. */
