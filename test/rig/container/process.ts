@@ -2,7 +2,8 @@
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
+import { execa } from 'execa';
 
 export interface Result {
   /** The exit status; 128 + signal when a signal ended it, as a shell would say. */
@@ -12,6 +13,9 @@ export interface Result {
 }
 
 export type Input = string | Uint8Array | Readable;
+
+/** All of what it prints, as it stands; how it ended is the caller's to judge. */
+const OPTIONS = { reject: false, stripFinalNewline: false, maxBuffer: Infinity } as const;
 
 const SIGNALS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGABRT: 6, SIGKILL: 9, SIGTERM: 15 };
 
@@ -23,19 +27,12 @@ export function start(command: readonly string[], options: SpawnOptions = {}): C
 /** Runs a program to its end, whatever its status; rejects only when it cannot be started. */
 export async function run(command: readonly string[], input?: Input): Promise<Result> {
   const [program = '', ...args] = command;
-  const child = spawn(program, args, { stdio: 'pipe' });
-  child.stdin.on('error', (error: NodeJS.ErrnoException) => {
-    // A program may end without reading its input; anything else is a fault of the rig.
-    if (error.code !== 'EPIPE') child.emit('error', error);
-  });
-  if (input instanceof Readable) input.on('error', (error) => child.stdin.destroy(error)).pipe(child.stdin);
-  else child.stdin.end(input);
-  const [stdout, stderr, [status, signal]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>,
-  ]);
-  return { status: status ?? 128 + (SIGNALS[signal ?? ''] ?? 0), stdout, stderr };
+  // A program may end without reading its input: execa takes that for no failure.
+  const ended = await execa(program, args, { ...OPTIONS, ...(input === undefined ? { stdin: 'ignore' } : { input }) });
+  const { exitCode, signal, stdout, stderr } = ended;
+  // It could not be started, or what it was to read could not be read.
+  if (ended.failed && (exitCode ?? 0) === 0 && signal === undefined) throw ended as unknown as Error;
+  return { status: exitCode ?? 128 + (SIGNALS[signal ?? ''] ?? 0), stdout, stderr };
 }
 
 /** The same, but throws when the status is not 0, and returns the standard output. */
@@ -62,10 +59,4 @@ export function isUp(child: ChildProcess): boolean {
 
 export async function ended(child: ChildProcess): Promise<void> {
   if (isUp(child)) await once(child, 'exit');
-}
-
-async function text(stream: Readable): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk);
-  return Buffer.concat(chunks).toString();
 }
