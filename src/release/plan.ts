@@ -2,6 +2,7 @@
  * What the next manifest says, from the last one and what is to change. Pure. Refuses what hosts would refuse, or what
  * would make two hosts run different bytes under one version.
  */
+import { LIMITS } from '../limits.ts';
 import type { Artifact, Manifest, Release, Rollout } from '../manifest.ts';
 import type { Version } from '../release.ts';
 import { compareVersions } from '../version.ts';
@@ -130,7 +131,9 @@ function nextRollout(
 function withReason(release: Release, { reason, withdrawn }: Publication): Release {
   if (reason === undefined || withdrawn?.includes(release.version) !== true) return release;
   const notes = release.notes === undefined ? '' : `; ${release.notes}`;
-  return { ...release, notes: `withdrawn: ${reason}${notes}` };
+  // The reason matters more than the end of what was said before it.
+  const said = `withdrawn: ${reason}${notes}`.slice(0, LIMITS.notesCharacters).toWellFormed();
+  return { ...release, notes: said };
 }
 
 function addArtifact(

@@ -1,8 +1,9 @@
 /** `release build`: a directory becomes a reproducible archive. */
 import type { Argv } from 'yargs';
+import { LIMITS } from '../../limits.ts';
 import type { BuildOptions } from '../../release/build.ts';
 import type { TypedPath } from '../typed-path.ts';
-import { dryRun, having, number, text, versionOf, whole } from './command.ts';
+import { dryRun, having, number, text, usage, versionOf, whole } from './command.ts';
 import type { Answer, ArgsOf, ReleaseDeps, Take } from './command.ts';
 
 export function buildCommand(parser: Argv, deps: ReleaseDeps, take: Take): Argv {
@@ -40,6 +41,9 @@ function buildArgs(args: Argv) {
 
 function buildOptions(args: ArgsOf<typeof buildArgs>, env: ReleaseDeps['env']): BuildOptions {
   const { directory, out, name, arch, libc, format, binary, rollback, severity, notes } = args;
+  if (notes !== undefined && notes.length > LIMITS.notesCharacters) {
+    throw usage(`--notes takes ${LIMITS.notesCharacters} characters at most: hosts refuse more`);
+  }
   return {
     ...{ directory, out, name, arch, libc, format, binary, rollback, severity, notes },
     version: versionOf('--version', args.version),

@@ -62,16 +62,20 @@ async function rollout(args: RolloutArgs, wish: RolloutWish, deps: ReleaseDeps, 
   return publishManifest(options, { target: targetOf(args), dryRun: args.dryRun }, deps, announce);
 }
 
-/** A host below the minimum takes the suggested version whatever the rollout says: then a halt would halt nothing for it. */
+/**
+ * A host below the minimum takes the suggested version whatever the rollout says, if that is the minimum or no other is there to
+ * be taken first: then a halt would halt nothing for it.
+ */
 async function halt(args: ArgsOf<typeof haltArgs>, deps: ReleaseDeps, announce: Announce): Promise<Answer> {
   const { halted } = await import('../../release/rollout.ts');
   const previous = await published(args.directory);
-  if (previous.minimum === previous.suggested) {
-    const message = `${previous.suggested} is also the minimum: hosts below it take it in spite of a halt`;
+  const { minimum, releases, suggested } = previous;
+  if (minimum !== undefined && (minimum === suggested || !releases.some(({ version }) => version === minimum))) {
+    const what = minimum === suggested ? 'is also the minimum' : `is on offer, and the minimum ${minimum} is not`;
     throw refuse(
       'RELEASE_REFUSED',
-      message,
-      `Withdraw it: node-updater release withdraw ${args.directory} ${previous.suggested} --reason TEXT --minimum OLDER`,
+      `${suggested} ${what}: hosts below it take ${suggested} in spite of a halt`,
+      `Withdraw it: node-updater release withdraw ${args.directory} ${suggested} --reason TEXT --minimum OLDER`,
     );
   }
   const options = { ...manifestOptions(args.directory, args, deps.now()), rollout: halted(previous) };

@@ -11,7 +11,7 @@ import { hostClock } from '../../../../src/host/clock.ts';
 import { durableFiles } from '../../../../src/host/files.ts';
 import { run } from '../../../../src/host/run.ts';
 import { staticFiles } from '../../../rig/http/static.ts';
-import { makeKey, makePublisher } from '../../../rig/publisher.ts';
+import { makeKey, makePublisher, makeTree } from '../../../rig/publisher.ts';
 import type { Publisher } from '../../../rig/publisher.ts';
 import { silentLog } from '../ledger.ts';
 
@@ -153,6 +153,31 @@ describe('a publisher’s day', () => {
     expect(await manifest()).toBe(text);
     await type(`publish ${site} ${next} ${both} --force architectures`);
     expect(await manifest()).toContain('"suggested": "2.0.0"');
+  });
+
+  it('halts nothing where the minimum is not on offer, for hosts below it would go to what is suggested', async () => {
+    await publish('1.1.0');
+    await publish('2.0.0', ' --percent 5 --minimum 1.0.5');
+    await expect(type(`halt ${site} ${both}`)).rejects.toMatchObject({ code: 'RELEASE_REFUSED' });
+    await type(`withdraw ${site} 2.0.0 --reason bad ${both}`);
+    expect((await type(`verify ${site} ${keys}`)).lines.filter((line) => line.includes('gets 2.0.0'))).toEqual([]);
+  });
+
+  it('says why a release is withdrawn, however much its notes say already', async () => {
+    // Cut where they are too long, the last sign would be half of one.
+    const notes = 'n'.repeat(4073) + '🙂'.repeat(9);
+    const tree = await makeTree(publisher);
+    const built = `${publisher.root}/built/demo-1.0.0-linux-amd64-gnu`;
+    const build = `build ${tree} --name demo --version 1.0.0 --arch amd64 --out ${publisher.root}/built`;
+    await expect(type(build, '--notes', 'n'.repeat(4097))).rejects.toMatchObject({ code: 'USAGE_INVALID' });
+    await type(build, '--notes', notes);
+    await type(`sign ${built}.tar.zst ${both}`);
+    await type(`publish ${site} ${built}.release.json ${both}`);
+    await publish('1.1.0');
+    await type(`withdraw ${site} 1.0.0 ${both} --reason`, 'eats data');
+    expect(await manifest()).toContain('"notes": "withdrawn: eats data; nnn');
+    expect(await manifest()).toMatch(/n\uFFFD",$/m);
+    expect((await type(`verify ${site} ${keys}`)).lines).toContain('withdrawn: 1.0.0');
   });
 
   it('halts nothing where the minimum would overrule it, and withdraws no version that was never published', async () => {
