@@ -57,7 +57,7 @@ const host: Host = {
   onSignal: abortOn,
 };
 
-endQuietlyWithReader(stdout);
+for (const stream of [stdout, stderr]) endQuietlyWithReader(stream);
 try {
   const invocation = quickInvocation(argv) ?? (await (await import('./cli/args.ts')).parseArgs(argv, host.version));
   process.exitCode = await dispatch(invocation, host);
