@@ -9,10 +9,12 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host === '[::1]';
 }
 
+/** As a socket takes it: the brackets belong to URLs. */
 export function loopbackHost(value: unknown): Parsed<string> {
   const text = plainText(value);
   if (!text.ok) return text;
-  return isLoopback(text.value.toLowerCase()) ? accepted(text.value.toLowerCase()) : refused(NOT_LOOPBACK);
+  const host = text.value.toLowerCase();
+  return isLoopback(host) ? accepted(host.replace(/^\[(.*)\]$/, '$1')) : refused(NOT_LOOPBACK);
 }
 
 const NOT_LOOPBACK =

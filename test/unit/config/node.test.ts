@@ -54,6 +54,11 @@ describe('probes', () => {
     ]);
   });
 
+  it.each(['::1', '[::1]'])('of tcp are asked at ::1 when that is written as %s', (host) => {
+    const { node } = nodeWith(probe(`type = "tcp"\nhost = "${host}"\nport = 1`));
+    expect(node?.gate.probes).toEqual([{ type: 'tcp', host: '::1', port: 1 }]);
+  });
+
   it('are asked no more often in a soak than their report can hold', () => {
     const gate = (interval: string) => `${MINIMAL}[gate]\nsoak = "4d"\ninterval = "${interval}"\n`;
     const one = '[[gate.probe]]\ntype = "tcp"\nport = 1\n';
