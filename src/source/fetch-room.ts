@@ -13,7 +13,7 @@ import type { FetchSettings, NodeSettings } from '../settings.ts';
 
 const REPORT = 'fetch-report.json';
 const REPORT_LIMIT = 64 * 1024;
-/** On top of the order's own time limit, in milliseconds. */
+/** On top of what all downloads may take, in milliseconds. */
 const MARGIN = 60_000;
 
 export interface FetchContext {
@@ -57,9 +57,9 @@ export async function tryFiles(wanted: Wanted, context: FetchContext): Promise<r
   // Its addresses may carry credentials: 0640, and the group node-updater that the directory hands down.
   await files.replace(layout.fetchOrder, JSON.stringify(order), 0o640);
   const unit = `node-updater-fetch@${settings.node}.service`;
-  const job = await context.heartbeat.during(
-    bus.start(unit, context.fetch.totalTimeout * wanted.files.length + MARGIN),
-  );
+  // Each address has its own time: a mirror that drips until its end must not cost the next one its own.
+  const addresses = wanted.files.flatMap(({ urls }) => urls).length;
+  const job = await context.heartbeat.during(bus.start(unit, context.fetch.totalTimeout * addresses + MARGIN));
   return (await readReport(id, unit, job, context)).files;
 }
 
