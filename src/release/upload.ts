@@ -35,6 +35,33 @@ export function uploadCommands(
   return { aws, rclone, s3cmd }[tool](from, to);
 }
 
+/**
+ * To every target, also when one cannot be reached: of a halt everybody should hear who still can. Throws what `runUpload` does,
+ * in one error for all that failed.
+ */
+export async function runUploads(directory: string, uploads: readonly Upload[], tools: UploadTools): Promise<void> {
+  const failed: UpdaterError[] = [];
+  for (const upload of uploads) {
+    try {
+      await runUpload(directory, upload, tools);
+    } catch (error) {
+      if (!(error instanceof UpdaterError)) throw error;
+      failed.push(error);
+    }
+  }
+  const [first, ...others] = failed;
+  if (first === undefined) return;
+  if (others.length === 0) throw first;
+  const all = (say: (error: UpdaterError) => string, between: string): string => failed.map(say).join(between);
+  const cause = new AggregateError(failed, 'uploads');
+  throw refuse(
+    'RELEASE_UPLOAD',
+    all(({ message }) => message, '; '),
+    all(({ remedy }) => remedy, ' '),
+    cause,
+  );
+}
+
 /** Throws RELEASE_UPLOAD with the tool's own words. What is published in the directory stays so; the upload can be repeated. */
 export async function runUpload(directory: string, upload: Upload, tools: UploadTools): Promise<readonly string[]> {
   const tool = upload.kind === 's3' ? (upload.tool ?? (await installed(tools))) : undefined;

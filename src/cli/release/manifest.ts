@@ -192,11 +192,7 @@ export async function upload(
   uploads: readonly Upload[],
   { run, env }: Pick<ReleaseDeps, 'run' | 'env'>,
 ): Promise<readonly string[]> {
-  const { runUpload } = await import('../../release/upload.ts');
-  const lines: string[] = [];
-  for (const each of uploads) {
-    await runUpload(directory, each, { run, env: definedEnv(env) });
-    lines.push(`copied to ${each.target}`);
-  }
-  return lines;
+  const { runUploads } = await import('../../release/upload.ts');
+  await runUploads(directory, uploads, { run, env: definedEnv(env) });
+  return uploads.map(({ target }) => `copied to ${target}`);
 }

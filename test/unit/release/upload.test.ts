@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { run } from '../../../src/host/run.ts';
-import { runUpload, S3_TOOLS } from '../../../src/release/upload.ts';
+import { runUpload, runUploads, S3_TOOLS } from '../../../src/release/upload.ts';
 import type { UploadTools } from '../../../src/release/upload.ts';
 
 let root: string;
@@ -114,5 +114,30 @@ describe('runUpload to S3', () => {
     const upload = runUpload(site, { kind: 's3', target: 's3://bucket', tool: 'aws' }, tools(path));
     await expect(upload).rejects.toThrow('AccessDenied for bucket');
     expect(await readFile(join(root, 'log'), 'utf8')).toBe('sync\n');
+  });
+});
+
+describe('runUploads', () => {
+  const nowhere = { kind: 'rsync', target: '/dev/null/nowhere' } as const;
+
+  it('goes on to the next server when one cannot be reached, and says which', async () => {
+    const target = join(root, 'www');
+    await mkdir(target);
+    const uploads = runUploads(site, [nowhere, { kind: 'rsync', target }], tools());
+    await expect(uploads).rejects.toMatchObject({
+      code: 'RELEASE_UPLOAD',
+      remedy: expect.stringMatching(/upload \S+ --rsync \/dev\/null\/nowhere$/) as string,
+    });
+    expect(await readFile(join(target, 'manifest.json'), 'utf8')).toBe('manifest');
+  });
+
+  it('says of each that failed what to type', async () => {
+    const path = await stub('aws', 'echo AccessDenied >&2; exit 1');
+    const s3 = { kind: 's3', target: 's3://bucket', tool: 'aws' } as const;
+    await expect(runUploads(site, [nowhere, s3], tools(`${path}:/usr/bin:/bin`))).rejects.toMatchObject({
+      code: 'RELEASE_UPLOAD',
+      message: expect.stringMatching(/^rsync failed: .*; aws failed: AccessDenied$/s) as string,
+      remedy: expect.stringMatching(/--rsync \/dev\/null\/nowhere .*--s3 s3:\/\/bucket$/) as string,
+    });
   });
 });
