@@ -13,6 +13,8 @@ export const LIMITS = {
   packetsPerKeyFile: 2000,
   jsonDepth: 32,
   filesPerOrder: 64,
+  /** Each is asked at every look. */
+  mirrorsPerSource: 16,
   // What a signed text may state.
   releases: 256,
   artifactsPerRelease: 16,

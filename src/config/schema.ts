@@ -102,6 +102,14 @@ const keyFile = matching(
   'the name of a file in keys.d, or an absolute path',
 );
 
+function mirrors(input: unknown): Parsed<readonly string[]> {
+  const urls = oneOrMore(sourceUrl)(input);
+  if (!urls.ok || urls.value.length <= LIMITS.mirrorsPerSource) return urls;
+  return refused(
+    `names ${urls.value.length} mirrors; at most ${LIMITS.mirrorsPerSource}, for each is asked at every look`,
+  );
+}
+
 /** Slower than this, the pauses are so long that servers hang up in them. */
 const LEAST_SPEED_LIMIT = 16 * 1024;
 
@@ -149,7 +157,7 @@ export const nodeSchema = z.strictObject({
   source: z
     .strictObject({
       type: optional(oneOf('manifest')),
-      url: optional(oneOrMore(sourceUrl)),
+      url: optional(mirrors),
       name: optional(name),
       channel: optional(name),
       insecure_http: optional(truth),

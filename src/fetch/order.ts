@@ -11,7 +11,8 @@ import type { FetchOrder } from '../orders.ts';
 /** The name of the report in the cache directory; no file of an order may take it. */
 export const REPORT_NAME = 'fetch-report.json';
 
-const MOST_URLS = 32;
+/** Each address of an artifact, at each mirror. */
+const MOST_URLS = LIMITS.urlsPerArtifact * LIMITS.mirrorsPerSource;
 const MOST_ORDER_BYTES = 1024 * 1024;
 
 // No leading dot, so never `.`, `..` or a temporary file; the partial files of a name get these suffixes appended.

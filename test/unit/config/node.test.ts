@@ -78,6 +78,15 @@ describe('probes', () => {
 });
 
 describe('source and trust', () => {
+  it('a source has so many mirrors as a look can ask', () => {
+    const at = (mirrors: number) => {
+      const urls = Array.from({ length: mirrors }, (_, index) => `"https://${index}.example.org/manifest.json"`);
+      return MINIMAL.replace('"https://example.org/manifest.json"', `[${urls.join(', ')}]`);
+    };
+    expect(problemsWith(at(16))).toEqual([]);
+    expect(problemsWith(at(17))).toEqual([expect.stringMatching(/^source\.url names 17 mirrors; at most 16/)]);
+  });
+
   it('plain http is refused but for this host, or where it is asked for [P7]', () => {
     const at = (url: string, more = '') => MINIMAL.replace('https://example.org/manifest.json"', `${url}"\n${more}`);
     expect(problemsWith(at('http://example.org/m'))).toEqual([

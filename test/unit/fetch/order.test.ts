@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { parseFetchOrder, readFetchOrder } from '../../../src/fetch/order.ts';
+import { LIMITS } from '../../../src/limits.ts';
 import { SETTINGS } from './helpers.ts';
 
 const file = { name: 'manifest.json', urls: ['https://example.com/manifest.json'], limit: 1000 };
@@ -8,6 +9,14 @@ const order = { schema: 1, id: 'x', insecureHttp: false, settings: SETTINGS, fil
 it('an order is read as it was written', () => {
   const whole = { ...order, keep: ['a.tar.gz'], files: [{ ...file, etag: 'W/"x"' }] };
   expect(parseFetchOrder(JSON.stringify(whole))).toEqual(whole);
+});
+
+it('an order names every address that the most mirrors can have of an artifact', () => {
+  const urls = (count: number) => Array.from({ length: count }, (_, at) => `https://${at}.example.com/x`);
+  const most = LIMITS.mirrorsPerSource * LIMITS.urlsPerArtifact;
+  const naming = (count: number) => JSON.stringify({ ...order, files: [{ ...file, urls: urls(count) }] });
+  expect(parseFetchOrder(naming(most)).files[0]?.urls).toHaveLength(256);
+  expect(() => parseFetchOrder(naming(most + 1))).toThrow(/not valid/);
 });
 
 it.each<{ name: string; order: unknown }>([
