@@ -1,5 +1,6 @@
-import type { ActivationContext } from './context.ts';
+import { notAtBoot } from './boot-start.ts';
 import { cleanUp } from './clean.ts';
+import type { ActivationContext } from './context.ts';
 
 const STOP_LIMIT = 300_000;
 
@@ -7,7 +8,7 @@ const STOP_LIMIT = 300_000;
 export async function withdraw(context: ActivationContext): Promise<void> {
   const { bus, files, heartbeat, layout, settings, unit } = context;
   // First: a boot would start what is half withdrawn.
-  if (settings.unit !== undefined && (await bus.facts(unit)).unitFileState === 'enabled') await bus.disable([unit]);
+  if (settings.unit !== undefined) await notAtBoot(context);
   await heartbeat.during(bus.stop(unit, STOP_LIMIT));
   await files.remove(layout.current);
   // Somebody may have started it in between; now there is no program to start.

@@ -2,6 +2,7 @@
 import { activate } from '../activation/activate.ts';
 import { arm } from '../activation/arm.ts';
 import { cleanUp } from '../activation/clean.ts';
+import { startAtBoot } from '../activation/boot-start.ts';
 import { commit } from '../activation/commit.ts';
 import { gateError } from '../activation/gate.ts';
 import { preflight } from '../activation/preflight.ts';
@@ -94,7 +95,7 @@ async function commitVersion(
   if (verdict.kind === 'operator') return operator(verdict.message);
   if (verdict.kind === 'failed')
     throw gateError({ ...verdict, message: `At the end of the soak ${verdict.message}` }, context.unit);
-  if (from === undefined && context.settings.unit !== undefined) await context.bus.enable([context.unit]);
+  if (from === undefined && context.settings.unit !== undefined) await startAtBoot(context);
   return OK;
 }
 

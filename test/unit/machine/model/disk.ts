@@ -69,18 +69,18 @@ export function imagesOf(w: World): readonly Links[] {
 export function crashed(w: World, first: World): readonly World[] {
   const ledgers = [...new Set([w.ledgerFlushed, w.ledger])];
   const stages = stagesOf(w);
-  const data = dataImagesOf(w);
+  const images = bootsOf(w).flatMap((boots) => dataImagesOf(w).map((image) => ({ ...image, ...boots })));
   return imagesOf(w).flatMap(({ current, fallback }) =>
     ledgers.flatMap((ledger) =>
       stages.flatMap((staged) =>
-        data.map((image): World => ({
+        images.map((image): World => ({
           ...first,
           ...image,
           ...{ current, fallback, diskCurrent: current, diskFallback: fallback, ledger, ledgerFlushed: ledger, staged },
           ...{ stagedFlush: staged === '' ? ('' as const) : ('all' as const), litter: w.litter, request: '' as const },
-          ...{ boot: w.boot + 1, enabled: w.enabled, act: 'inactive' as const, runs: '' as const, tx: 'idle' as const },
-          ...(w.enabled ? { job: 'start' as const, by: 'boot' as const, bootUnit: 'queued' as const } : {}),
-          ...(w.enabled ? { restoreUnit: 'queued' as const } : {}),
+          ...{ boot: w.boot + 1, act: 'inactive' as const, runs: '' as const, tx: 'idle' as const },
+          ...(image.enabled ? { job: 'start' as const, by: 'boot' as const, bootUnit: 'queued' as const } : {}),
+          ...(image.enabled ? { restoreUnit: 'queued' as const } : {}),
           ...{
             wish: 'run' as const,
             everStopped: w.everStopped,
@@ -92,6 +92,11 @@ export function crashed(w: World, first: World): readonly World[] {
       ),
     ),
   );
+}
+
+/** Whether the node starts at boot. */
+function bootsOf(w: World): readonly Pick<World, 'enabled' | 'diskEnabled'>[] {
+  return [...new Set([w.diskEnabled, w.enabled])].map((enabled) => ({ enabled, diskEnabled: enabled }));
 }
 
 function stagesOf(w: World): readonly World['staged'][] {

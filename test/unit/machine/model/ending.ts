@@ -50,6 +50,16 @@ function enabling(say: string, enabled: boolean): Effect {
   };
 }
 
+/** systemd flushes nothing of what it links. */
+const flushLinks: Effect = {
+  say: 'flushes what starts it at boot',
+  needs: 'disk',
+  act: (w, { from }) => {
+    if (from === '') w.diskEnabled = w.enabled;
+    return 'next';
+  },
+};
+
 const commit: readonly Effect[] = [
   {
     ...bus('facts', 'takes the last look', (w) => {
@@ -68,6 +78,7 @@ const commit: readonly Effect[] = [
   }),
   flush,
   enabling('enables a unit that it has made', true),
+  flushLinks,
   answerOk,
 ];
 
@@ -110,6 +121,7 @@ const stopping: readonly Effect[] = [
 
 const withdraw: readonly Effect[] = [
   enabling('disables what it has enabled', false),
+  flushLinks,
   ...stopping,
   disk('remove current', 'unlinks `current`', (w) => {
     w.wait = '';
@@ -117,7 +129,7 @@ const withdraw: readonly Effect[] = [
   }),
   flush,
   ...stopping,
-  ...cleanUp(7),
+  ...cleanUp(8),
   bus('resetFailed', 'forgets that the node failed', (w) => {
     w.wait = '';
     if (w.act === 'failed') w.act = 'inactive';

@@ -33,6 +33,13 @@ export const REOPENED: readonly Mutant[] = [
     wrong: /left down/,
   },
   {
+    is: 'does not flush what starts a first installation at boot',
+    change: (design) => withoutEffect(design, 'commit', 'flushes what starts it at boot'),
+    scenario: 'install',
+    kinds: ['host crash'],
+    wrong: /left down/,
+  },
+  {
     is: 'starts in revert@ what was up when it looked, and down since',
     change: (design) =>
       withPart(design, 'asks for a restart of the node', (ask) => ({

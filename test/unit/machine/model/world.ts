@@ -64,6 +64,8 @@ export interface World {
   /** The drop-in of the probation as systemd has loaded it. */
   loaded: boolean;
   enabled: boolean;
+  /** What the disk has of that. */
+  diskEnabled: boolean;
   act: 'active' | 'activating' | 'deactivating' | 'inactive' | 'failed' | 'auto';
   runs: V;
   /** `restart` turns into `start` once the node is down. */
@@ -198,7 +200,7 @@ export function firstWorld(scenario: Scenario, budget: number, book: Book): Worl
     ...{ epochs: 'same', data: '', diskData: '', backup: '', diskBackup: '', making: '', makingFlush: '' },
     ...{ restoring: '', diskRestoring: '', journal: '', diskJournal: '', journalOf: '', laid: '' },
     ...{ open: false, down: '', stopped: false, restart: false, dropIn: false, request },
-    ...{ boot: 0, loaded: false, enabled: current !== '' },
+    ...{ boot: 0, loaded: false, enabled: current !== '', diskEnabled: current !== '' },
     ...{ act: current === '' ? 'inactive' : 'active', runs: current, job: '', by: 'boot' },
     ...{ restarts: 0, fresh: false, sick: false, result: 'success', forgotten: false },
     ...{ tx: 'queued', phase: '', state: '', op: 0, answer: '', code: '', failure: '', asked: '' },
