@@ -8,14 +8,17 @@ export function reportError(thrown: unknown, format: Format, output: Output): Ex
   const error = namingDisk(thrown);
   if (!(error instanceof UpdaterError)) {
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    output.complain(stack.split('\n').map((line, at) => (at === 0 ? `node-updater: ${line}` : line)));
-    if (format === 'json') output.json({ schema: 1, error: { code: 'INTERNAL', message: stack } });
+    output.complain([...`node-updater: ${stack}`.split('\n'), `  → ${UNFORESEEN}`]);
+    if (format === 'json') output.json({ schema: 1, error: { code: 'INTERNAL', message: stack, remedy: UNFORESEEN } });
     return EXIT.failed;
   }
   if (format === 'json') output.json({ schema: 1, error: errorAsData(error) });
   else output.complain(describeError(error));
   return error.exit;
 }
+
+const UNFORESEEN =
+  'This is a fault in node-updater. Please report it with these lines, and with the command as you typed it.';
 
 export interface ErrorData {
   readonly code: string;

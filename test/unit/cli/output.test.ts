@@ -60,10 +60,15 @@ describe('reportError', () => {
     expect(said.out).not.toContain('\u001b');
   });
 
-  it('shows the stack of an error that nobody foresaw, and exits 1', () => {
+  it('shows the stack of an error that nobody foresaw, asks for a report of it, and exits 1', () => {
     const { said, output } = pair(false);
     expect(reportError(new TypeError('oops'), 'text', output)).toBe(1);
-    expect(said.err).toMatch(/^node-updater: TypeError: oops\n\s+at /);
+    expect(said.err).toMatch(
+      /^node-updater: TypeError: oops\n\s+at .*\n {2}→ This is a fault in node-updater\. [^\n]+\n$/s,
+    );
+    reportError(new TypeError('oops'), 'json', output);
+    const remedy = expect.stringContaining('report it') as string;
+    expect(JSON.parse(said.out)).toMatchObject({ error: { code: 'INTERNAL', remedy } });
   });
 });
 
