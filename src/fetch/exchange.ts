@@ -9,6 +9,8 @@ import type { Clock } from '../host/ports.ts';
 
 /** Bytes that make a batch, and at which the socket is paused until they are taken. */
 const BATCH = 256 * 1024;
+/** Interim answers (1xx) before the answer: each begins the time-out for headers anew, and an honest server has one or two. */
+const MOST_INTERIM = 4;
 /** One read of a socket, which may come on top of an almost full batch. */
 const ONE_READ = 64 * 1024;
 
@@ -36,6 +38,8 @@ interface Inbox {
   bytes: number;
   /** The other buffer: free, or being written. */
   spare: Buffer;
+  /** Interim answers so far. */
+  interim: number;
   ended: boolean;
   error: Error | undefined;
   watch: Watch;
@@ -75,7 +79,7 @@ export function exchange(
       if (inbox.ended || signal.aborted) controller.abort(reasonOf(signal));
     },
     onResponseStart: (controller, statusCode, headers) => {
-      if (statusCode < 200) return;
+      if (isInterim(statusCode, inbox, controller)) return;
       controller.pause();
       resolve({
         statusCode,
@@ -148,7 +152,17 @@ function letMoreCome(inbox: Inbox, controller: Controller, clock: Pick<Clock, 'm
 
 function emptyInbox(): Inbox {
   const [filling, spare] = [Buffer.alloc(0), Buffer.alloc(0)];
-  return { filling, bytes: 0, spare, ended: false, error: undefined, watch: letPass, since: 0n, wake: idle };
+  return {
+    filling,
+    bytes: 0,
+    spare,
+    interim: 0,
+    ended: false,
+    error: undefined,
+    watch: letPass,
+    since: 0n,
+    wake: idle,
+  };
 }
 
 function grow(inbox: Inbox, more: number): void {
@@ -159,6 +173,14 @@ function grow(inbox: Inbox, more: number): void {
 
 function giveUp(controller: Controller): void {
   if (!controller.aborted) controller.abort(new Error('the body is not wanted'));
+}
+
+function isInterim(statusCode: number, inbox: Inbox, controller: Controller): boolean {
+  if (statusCode >= 200) return false;
+  if (++inbox.interim > MOST_INTERIM) {
+    controller.abort(Object.assign(new Error('interim answers alone'), { code: 'ERR_NEVER_FINAL' }));
+  }
+  return true;
 }
 
 function reasonOf(signal: AbortSignal): Error {

@@ -83,6 +83,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   },
   UND_ERR_HEADERS_OVERFLOW: tooMuchHeader,
   HPE_HEADER_OVERFLOW: tooMuchHeader,
+  ERR_NEVER_FINAL: { kind: 'protocol', text: (w) => `${w.host} keeps announcing an answer and gives none` },
   ERR_REFUSED_ADDRESS: { kind: 'redirect', text: (_w, error) => error.message },
   CERT_HAS_EXPIRED: { kind: 'tls', text: (w) => `TLS: the certificate of ${w.host} has expired${stated(w)}` },
   CERT_NOT_YET_VALID: { kind: 'tls', text: (w) => `TLS: the certificate of ${w.host} is not yet valid${stated(w)}` },

@@ -234,6 +234,22 @@ describe('an answer that is not the file', () => {
     }
   });
 
+  it('but announced for ever, is refused before the time-out for headers, which each announcement begins anew', async () => {
+    await using room = await makeRoom();
+    const early = 'HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n';
+    const answering = (answer: string) =>
+      startRawServer((socket) => {
+        socket.write(answer);
+      });
+    await using endless = await answering(early.repeat(5));
+    expect(failed(await room.fetch([endless.origin]))).toMatchObject({
+      code: 'SOURCE_PROTOCOL',
+      message: expect.stringContaining('keeps announcing an answer and gives none') as string,
+    });
+    await using honest = await answering(`${early.repeat(2)}HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody`);
+    expect(await room.fetch([honest.origin])).toMatchObject({ outcome: 'fetched', bytes: 4 });
+  });
+
   it('but HTTP in name only, is refused [F025]', async () => {
     await using room = await makeRoom();
     await using server = await startRawServer((socket) => {
