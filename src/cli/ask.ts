@@ -18,6 +18,7 @@ import type { NodeName } from '../release.ts';
 import type { NodeSettings } from '../settings.ts';
 import { oneNode } from './facts.ts';
 import { follow, type Followed } from './follow.ts';
+import { heldDown } from './held-down.ts';
 import type { Host } from './host.ts';
 import { needsRoot } from './needs-root.ts';
 import { revertFailed } from './stuck.ts';
@@ -202,22 +203,6 @@ function underWay(node: NodeName, records: readonly LedgerRecord[]): UpdaterErro
   return new UpdaterError('HOST_LOCKED', `${what} is under way for ${node}`, {
     remedy: `See how far it is: node-updater status ${node}. Then type the command again.${end}`,
   });
-}
-
-/** A restore that could not be finished: a person is needed, exit 4. */
-function heldDown(records: readonly LedgerRecord[]): UpdaterError | undefined {
-  if (findOpen(records)?.lastEvent !== 'later') return undefined;
-  const last = records
-    .map(({ entry }) => entry)
-    .findLast((entry) => entry.kind === 'result' && entry.event === 'later');
-  const failure = last?.kind === 'result' ? last.failure : undefined;
-  return new UpdaterError(
-    'BACKUP_RESTORE',
-    `The node is held down until its data is whole: ${failure?.message ?? ''}`,
-    {
-      remedy: failure?.remedy ?? 'The next run goes on with it.',
-    },
-  );
 }
 
 /** What the ledger had no room for. */

@@ -6,6 +6,7 @@ import type { NodeName } from '../release.ts';
 import type { compareVersions } from '../version.ts';
 import type { ConfigView, Trouble } from './config-view.ts';
 import type { NodeFacts } from './facts.ts';
+import { heldDown } from './held-down.ts';
 import { nextRunOf } from './next-run.ts';
 import { stateOf, type StateName } from './node-state.ts';
 import { isoTime } from './times.ts';
@@ -106,7 +107,7 @@ function reportNode(facts: NodeFacts, units: Units, config: ConfigView, compare:
     ...(check?.failure === undefined ? {} : { checkFailure: check.failure }),
     ...warningsOf(facts),
     ...(next === undefined ? {} : { nextRun: isoTime(next) }),
-    problems: [...errors, ...diskTroubles(facts), ...fallbackTroubles(node, units)],
+    problems: [...errors, ...diskTroubles(facts), ...fallbackTroubles(node, units), ...heldTroubles(facts, state)],
   };
 }
 
@@ -125,6 +126,12 @@ export function fallbackTroubles(node: NodeName, units: Units): Trouble[] {
   if (!units.known || !isStuck(units.units.get(revertUnit(node)))) return [];
   const remedy = `See what it said: journalctl -u ${revertUnit(node)} -n 20. When that is mended it goes on by itself.`;
   return [{ code: 'ACTIVATE_REVERT', message: 'systemd cannot put the version before back', remedy }];
+}
+
+/** Not while a run is trying it again. */
+function heldTroubles({ ledger }: NodeFacts, state: StateName): Trouble[] {
+  const held = state === 'needs-a-person' ? heldDown(ledger.records) : undefined;
+  return held === undefined ? [] : [{ code: held.code, message: held.message, remedy: held.remedy }];
 }
 
 function offerOf(
