@@ -38,7 +38,7 @@ export async function createBackup(occasion: Occasion, context: Room): Promise<s
   return (await order({ kind: 'create', ...occasion }, context)).backup;
 }
 
-/** Before the stop, for a restore. Throws BACKUP_UNKNOWN, BACKUP_DAMAGED, BACKUP_SIGNING, BACKUP_REFUSED, DISK_FULL. */
+/** Before the stop, for a restore. Throws BACKUP_UNKNOWN, BACKUP_DAMAGED, BACKUP_SIGNING, BACKUP_REFUSED, HOST_MOUNT, DISK_FULL. */
 export async function verifyBackup(backup: string, context: Room): Promise<void> {
   await order({ kind: 'verify', backup }, context);
 }
@@ -50,8 +50,8 @@ export async function sealBackup(backup: string, context: Room): Promise<void> {
 
 /**
  * With the node down. `restore` names this one (a transaction's id does): called again with the same name it goes on, or is done
- * already. Where what was there before is kept, until `dropBefore`. BACKUP_RESTORE: the node must stay down, and the
- * call be repeated. Any other code: the data is as it was.
+ * already. Where what was there before is kept, until `dropBefore`. BACKUP_RESTORE, HOST_MOUNT: the node must stay down, and
+ * the call be repeated. Any other code: the data is as it was.
  */
 export async function restoreBackup(backup: string, restore: string, context: Room): Promise<readonly string[]> {
   return (await order({ kind: 'restore', backup, restore }, context)).before;

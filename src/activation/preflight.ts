@@ -40,7 +40,7 @@ export async function preflight(transition: Transition, context: ActivationConte
   const { bus, layout, settings, unit } = context;
   if (settings.unit !== undefined) await checkAccount(settings.unit, settings.file, context.run);
   await checkHome(context);
-  await checkRequiredMounts(context);
+  await checkRequiredMounts('The node was not touched, and the next run tries again.', context);
   await ensureUnits(context);
   await checkFallbackUnits(context);
   const facts = await bus.facts(unit);

@@ -4,16 +4,26 @@ import type { ActivationContext } from './context.ts';
 /**
  * That what the node needs mounted is mounted: a daemon that is restarted while its data disk is away starts anew on an
  * empty directory, or fails and takes the blame. systemd is asked, because this room does not see all mounts. Throws
- * HOST_MOUNT.
+ * HOST_MOUNT; `then` says what has become of the node, and goes on when it is mounted.
  */
-export async function checkRequiredMounts({ bus, settings }: ActivationContext): Promise<void> {
+export async function checkRequiredMounts(
+  then: string,
+  { bus, settings }: Pick<ActivationContext, 'bus' | 'settings'>,
+): Promise<void> {
   for (const path of settings.mounts) {
-    const { activeState } = await bus.facts(mountUnit(path));
-    if (activeState === 'active') continue;
+    if (await isMounted(mountUnit(path), bus)) continue;
     throw new UpdaterError('HOST_MOUNT', `${path} is not mounted`, {
-      remedy: `Mount it: systemctl start '${mountUnit(path)}'. The node was not touched, and the next run tries again.`,
+      remedy: `Mount it: sudo systemctl start '${mountUnit(path)}'. ${then}`,
     });
   }
+}
+
+/** Who looks into an automount has it mounted, or fails: nobody meets the directory below it. */
+async function isMounted(unit: string, bus: ActivationContext['bus']): Promise<boolean> {
+  for (const name of [unit, unit.replace(/mount$/, 'automount')]) {
+    if ((await bus.facts(name)).activeState === 'active') return true;
+  }
+  return false;
 }
 
 /** The unit of a mount point, as `systemd-escape --path --suffix=mount` writes it. `path` is absolute. Pure. */

@@ -10,6 +10,7 @@ import { finishRestores, restoreBackup } from './backup-room.ts';
 import type { ActivationContext } from './context.ts';
 import { judgeUnit } from './gate.ts';
 import { readOrEmpty } from './read-or-empty.ts';
+import { checkRequiredMounts } from './required-mounts.ts';
 import { lookAtLeisure, rests, stopNode } from './stop.ts';
 
 export interface Restore {
@@ -38,6 +39,7 @@ export async function restoreData(restore: Restore, context: ActivationContext):
     // A boot has forgotten it; without it nothing goes on should this process die.
     await files.mark(layout.openMark, '');
     const then = await holdDown(restore, context);
+    await requireMounts(context);
     const refusal = await putBack(restore, context);
     if (refusal === undefined) await files.switchLink(linkText(restore.to), layout.current);
     await letGo(then, context);
@@ -61,11 +63,23 @@ export async function endHold(context: ActivationContext): Promise<Then> {
   // Since the restore its operator may have given it up, and then no boot starts it either.
   const wanted = found === 'start' && (await isDisabled(context)) ? 'rest' : found;
   const then = await keepDown({ backup }, wanted, context);
+  await requireMounts(context);
   await finishRestores(context);
   // Not before: without an end to what fails above, the fallback would have it tried again at once, and for ever.
   if (then === 'start') await files.mark(layout.openMark, '');
   await letGo(then, context);
   return then;
+}
+
+/** A run that a boot has set going may come before a late mount: below the mount point it would find no data, and lay some there. */
+function requireMounts(context: ActivationContext): Promise<void> {
+  const { file, node } = context.settings;
+  return checkRequiredMounts(
+    'A restore without it would lay the data below the mount point, where the mount hides it: the data was not touched, and the node ' +
+      `is held down. The next run goes on; now: sudo systemctl start node-updater@${node}.service. If the node's data has moved ` +
+      `from there for good, first take it out of \`mounts\` in ${file}.`,
+    context,
+  );
 }
 
 async function isDisabled({ bus, unit }: ActivationContext): Promise<boolean> {
@@ -140,12 +154,13 @@ const MAY_BE_HALF: readonly ErrorCode[] = [
   'BACKUP_ROOM',
   'CONFIG_INVALID',
   'HOST_BUS',
+  'HOST_MOUNT',
   'HOST_STATE',
   'HOST_UNIT',
   'USAGE_NOT_PERMITTED',
 ];
 
-/** A room that died, cannot read its journals, or could not be asked at all, has said nothing about the data. */
+/** A room that died, cannot read its journals or see the data's mount, or could not be asked at all, has said nothing about the data. */
 function leavesData({ code }: UpdaterError): boolean {
   return !MAY_BE_HALF.includes(code);
 }

@@ -14,6 +14,8 @@ const move = z.object({ from: raw, to: raw });
 
 const target = z.object({
   path: raw,
+  /** Whether a file system was mounted at the path itself; a journal of before this was known does not say. */
+  mount: z.enum(['here', 'elsewhere']).default('elsewhere'),
   /** Our directory beside the data (0700): what is put into its place lies in it, as `tree`. */
   work: raw,
   /** What was there before: kept until it is dropped. */

@@ -14,6 +14,8 @@ export interface Present {
   /** Absolute. */
   readonly path: Raw;
   readonly there: 'there' | 'missing';
+  /** Whether a file system is mounted at the path itself. */
+  readonly mount: 'here' | 'elsewhere';
   /** `children`: the path itself cannot be renamed, or not with everything in it. */
   readonly rename: 'whole' | 'children';
   /** Below the path: what keeps its place (excluded, special), and where other file systems begin. */
@@ -37,7 +39,7 @@ export function placesFor({ path, ...present }: Present, restore: string): Pick<
 
 /** `work/tree` is what is to be put in the place of `path`. */
 export async function planMoves(present: Present, restore: string): Promise<RestoreTarget> {
-  const { path, keeps } = present;
+  const { path, keeps, mount } = present;
   const { work, before } = placesFor(present, restore);
   const stay = staying(present);
   const tree = `${work}/tree`;
@@ -49,7 +51,7 @@ export async function planMoves(present: Present, restore: string): Promise<Rest
     .filter((kept) => !stay.includes(parentOf(kept)))
     .map((kept) => ({ from: below(before, kept), to: below(path, kept) }));
   const first = present.there === 'there' ? away : [];
-  return { path, work, before, away: first, in: into, back, stay };
+  return { path, mount, work, before, away: first, in: into, back, stay };
 }
 
 async function childMoves(from: Raw, to: Raw, present: Present): Promise<Move[]> {

@@ -10,16 +10,13 @@ import { matcher, within, type Matcher } from './glob.ts';
 import { readListing } from './listing.ts';
 import { isSubvolume } from './method.ts';
 import { isThere, type Present } from './moves.ts';
+import type { RestoreTarget } from './journal.ts';
 import { bytesOf, parentOf, rawOf, textOf, type Raw } from './paths.ts';
 import type { BackupRecord } from './record.ts';
 import { placeOf, requireListing, verifyBackup } from './seal.ts';
 import { requireRestoreSpace, spaceFor, type Need } from './space.ts';
-import { neverRestored, requireApart, unmounted } from './survey.ts';
+import { neverRestored, requireApart } from './survey.ts';
 import { mountsBelow, walk } from './walk.ts';
-
-/** What is put below a mount point is hidden by the next mount. */
-const BOUND =
-  'If it is to be without a file system of its own from now on: mount --bind it on itself, and restore again.';
 
 export interface Rules {
   /** Keeps its place, and is in no backup. */
@@ -58,8 +55,8 @@ export async function requireGoodRestore(id: string, context: BackupContext): Pr
 }
 
 /**
- * What a restore of this path finds in its place. Throws BACKUP_DAMAGED, BACKUP_SIGNING, and BACKUP_REFUSED for a place that is
- * not as it was (not mounted, a link into the backups).
+ * What a restore of this path finds in its place. Throws BACKUP_DAMAGED, BACKUP_SIGNING, HOST_MOUNT, and BACKUP_REFUSED for a link
+ * into the backups.
  */
 export async function lookInItsPlace(record: BackupRecord, at: number, context: BackupContext): Promise<Restorable> {
   const { settings, heartbeat } = context;
@@ -68,10 +65,10 @@ export async function lookInItsPlace(record: BackupRecord, at: number, context: 
   const path = record.paths[at]?.path ?? '';
   const real = await realPlace(path);
   await requireApart(real, settings.directory);
-  const { present, mounted, signing } = await lookAtPresent(real, rules, () => {
+  const { present, signing } = await lookAtPresent(real, rules, () => {
     heartbeat.beat();
   });
-  if (record.paths[at]?.mount === 'here' && !mounted) throw unmounted(path, BOUND);
+  if (record.paths[at]?.mount === 'here' && present.mount !== 'here') throw notMounted(path);
   await requireSigning(placeOf(record, at, settings.directory).listing, signing, rules, path);
   return { present, signing, rules, need: roomFor(record, at, present) };
 }
@@ -88,11 +85,7 @@ function roomFor(record: BackupRecord, at: number, { path }: Present): Need {
   return { what, at: parentOf(path) || '/', ...spaceFor({ method, bytes, entries }) };
 }
 
-async function lookAtPresent(
-  path: Raw,
-  rules: Rules,
-  beat: () => void,
-): Promise<{ present: Present; mounted: boolean; signing: Raw[] }> {
+async function lookAtPresent(path: Raw, rules: Rules, beat: () => void): Promise<{ present: Present; signing: Raw[] }> {
   const { here, mounts } = await mountsBelow(path);
   const keeps: Raw[] = [];
   const boundaries: Raw[] = [];
@@ -109,7 +102,24 @@ async function lookAtPresent(
   // Nothing can be renamed from one subvolume to another, so one that is there stays, like what is mounted.
   const subvolume = there === 'there' && (await isSubvolume(path, (await lstat(bytesOf(path), { bigint: true })).ino));
   const rename = here || subvolume ? 'children' : 'whole';
-  return { present: { path, there, rename, keeps, boundaries }, mounted: here, signing };
+  const mount = here ? 'here' : 'elsewhere';
+  return { present: { path, there, mount, rename, keeps, boundaries }, signing };
+}
+
+/** That what was mounted when the renames were planned is so when they are gone on with: a boot comes between. Throws HOST_MOUNT. */
+export async function requireMounted(targets: readonly RestoreTarget[]): Promise<void> {
+  for (const { path, mount } of targets) {
+    if (mount === 'here' && !(await mountsBelow(path)).here) throw notMounted(textOf(path));
+  }
+}
+
+function notMounted(path: string): UpdaterError {
+  return new UpdaterError('HOST_MOUNT', `nothing is mounted at ${path}, but there was before the restore`, {
+    remedy:
+      `Mount it: sudo mount ${path}. What a restore laid there now would be hidden by the next mount, so the data was not touched; ` +
+      'a restore that was begun holds the node down, and goes on with the next run. If the data is to be without a file system of ' +
+      `its own from now on: sudo mount --bind ${path} ${path}.`,
+  });
 }
 
 /** Where the backup knows signing state, the present must have it: else the restored node would start without. */

@@ -8,7 +8,7 @@
  * and the present does not, the restore is refused.
  */
 import { mkdir } from 'node:fs/promises';
-import { errnoOf, UpdaterError } from '../errors.ts';
+import { errnoOf, UpdaterError, type ErrorCode } from '../errors.ts';
 import type { BackupContext } from './context.ts';
 import { addListed, removeOurs } from './copy.ts';
 import { readJournals, removeJournal, writeJournal, type Journal, type RestoreTarget } from './journal.ts';
@@ -16,7 +16,7 @@ import { layBeside } from './lay.ts';
 import { isThere, moveAway, moveIn } from './moves.ts';
 import { below, bytesOf, nameOf, numbered, openDirectory, parentOf, textOf, type Raw } from './paths.ts';
 import { readRecord } from './record.ts';
-import { restorable } from './restorable.ts';
+import { requireMounted, restorable } from './restorable.ts';
 
 export interface Restored {
   readonly backup: string;
@@ -29,7 +29,8 @@ export interface Restored {
  * @param restore names this restore, one safe path component: called again with the same, it goes on or is done already
  *
  * Throws BACKUP_UNKNOWN, BACKUP_DAMAGED, BACKUP_SIGNING, DISK_*: the data is as it was. Throws BACKUP_RESTORE: between
- * the renames; the node must stay down until a further call has finished them.
+ * the renames; the node must stay down until a further call has finished them. HOST_MOUNT: the data is away with its mount, and
+ * nothing was touched; whether it is between the renames only a further call will see.
  */
 export async function restoreBackup(backup: string, restore: string, context: BackupContext): Promise<Restored> {
   const finished = await finishRestores(context);
@@ -104,12 +105,15 @@ async function settle(journal: Journal, context: BackupContext): Promise<Journal
   }
 }
 
+/** What says itself that the node must stay down. */
+const SAYS_SO: readonly ErrorCode[] = ['BACKUP_RESTORE', 'HOST_MOUNT'];
+
 /** Whatever fails in here, a disk too, fails between the renames. */
 async function swap(journal: Journal, context: BackupContext): Promise<Journal> {
   try {
     return await swapAll(journal, context);
   } catch (cause) {
-    if (cause instanceof UpdaterError && cause.code === 'BACKUP_RESTORE') throw cause;
+    if (cause instanceof UpdaterError && SAYS_SO.includes(cause.code)) throw cause;
     throw unfinished(journal, cause);
   }
 }
@@ -124,6 +128,7 @@ function unfinished({ backup }: Journal, cause: unknown): UpdaterError {
 /** From the first rename to the last; each phase is durable before the next begins. */
 async function swapAll(journal: Journal, context: BackupContext): Promise<Journal> {
   const { targets } = journal;
+  await requireMounted(targets);
   // Whoever wrote it may have died before its name was on the disk; a power cut would leave the renames, and nothing that knows of them.
   await context.files.flushDirectory(context.layout.restores);
   for (const target of targets) await prepareBefore(target);

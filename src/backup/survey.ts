@@ -40,7 +40,7 @@ export async function surveyPaths(context: BackupContext, last: BackupRecord | u
   for (const path of context.settings.paths) surveyed.push(await surveyPath(path, excluded, context));
   for (const one of surveyed) {
     const before = last?.paths.find(({ path }) => path === one.path);
-    if (before?.mount === 'here' && one.mount !== 'here') throw unmounted(one.path, REMOUNTED);
+    if (before?.mount === 'here' && one.mount !== 'here') throw unmounted(one.path);
     if (surveyed.some((other) => other !== one && other.real === one.real)) throw nested(one.path, one.real);
     const outer = surveyed.find(({ real }) => one.real.startsWith(`${real}/`));
     if (outer !== undefined && one.mount !== 'here') throw nested(one.path, rawOf(outer.path));
@@ -126,11 +126,10 @@ export async function requireApart(real: Raw, directory: string): Promise<void> 
   );
 }
 
-/** What was mounted when the backup was made. */
-export function unmounted(path: string, remedy: string): UpdaterError {
+function unmounted(path: string): UpdaterError {
   return refused(
     `nothing is mounted at ${path}, but there was at the last backup`,
-    `Mount it: mount ${path}. ${remedy}`,
+    `Mount it: mount ${path}. ${REMOUNTED}`,
   );
 }
 

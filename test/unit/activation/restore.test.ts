@@ -52,7 +52,7 @@ function contextOf(node: Node, code = '', bootId = 'boot 1'): ActivationContext 
   };
   const stop = () => Promise.resolve((node.activeState = 'inactive'));
   return {
-    ...{ layout, unit: 'demo.service', settings: { node: 'demo', backup: {} }, files: durableFiles(run) },
+    ...{ layout, unit: 'demo.service', settings: { node: 'demo', backup: {}, mounts: [] }, files: durableFiles(run) },
     ...{ bus: { facts, start, stop }, clock: { bootId, monotonic: () => 0n, wait: () => Promise.resolve() } },
     heartbeat: { beat: () => undefined, during: <T>(waited: Promise<T>) => waited },
   } as unknown as ActivationContext;
@@ -109,7 +109,7 @@ it.each([
   },
 );
 
-it.each(['BACKUP_RESTORE', 'HOST_STATE'])('does not take %s for data that is as it was', async (code) => {
+it.each(['BACKUP_RESTORE', 'HOST_MOUNT', 'HOST_STATE'])('does not take %s for data that is as it was', async (code) => {
   expect(await restoreData(RESTORE, contextOf({ activeState: 'active' }, code))).toMatchObject({ kind: 'half-done' });
   expect(existsSync(layout.restoring)).toBe(true);
 });
@@ -137,7 +137,11 @@ it.each(['HOST_UNIT', 'USAGE_NOT_PERMITTED'] as const)(
 it('holds the node down where somebody has removed the [backup] table between two tries [F102]', async () => {
   await restoreData(RESTORE, contextOf({ activeState: 'active' }, 'dies'));
   const context = contextOf({ activeState: 'inactive' });
-  const settings = { node: 'demo', file: 'demo.toml' } as ActivationContext['settings'];
+  const settings = {
+    node: 'demo',
+    file: 'demo.toml',
+    mounts: [] as readonly string[],
+  } as ActivationContext['settings'];
   const end = await restoreData(RESTORE, { ...context, settings });
   expect(end).toMatchObject({ kind: 'half-done', error: { code: 'CONFIG_INVALID' } });
   expect(existsSync(layout.restoring)).toBe(true);
@@ -147,4 +151,20 @@ it('takes an order that cannot be written for no answer of the room', async () =
   await mkdir(layout.backupOrder);
   const end = await restoreData(RESTORE, contextOf({ activeState: 'active' }));
   expect(end).toMatchObject({ kind: 'half-done', error: { code: 'BACKUP_ROOM' } });
+});
+
+it('asks the room for nothing while a mount is missing, holds the node down, and goes on once it is there [F102]', async () => {
+  const { bus, ...context } = contextOf({ activeState: 'active' });
+  const settings = { ...context.settings, file: 'demo.toml', mounts: ['/srv/data'] };
+  const onHost = (mounted: 'active' | 'inactive') => {
+    const mount = contextOf({ activeState: mounted }).bus;
+    const facts = (unit: string) => (unit === 'srv-data.mount' ? mount : bus).facts(unit);
+    return { ...context, settings, bus: { ...bus, facts } };
+  };
+  const end = await restoreData(RESTORE, onHost('inactive'));
+  expect(end).toMatchObject({ kind: 'half-done', error: { code: 'HOST_MOUNT', message: '/srv/data is not mounted' } });
+  const remedy: unknown = expect.stringMatching(/systemctl start 'srv-data.mount'.* held down.*demo.toml/);
+  expect(end).toHaveProperty('error.remedy', remedy);
+  expect([existsSync(layout.backupOrder), existsSync(layout.restoring)]).toEqual([false, true]);
+  expect(await restoreData(RESTORE, onHost('active'))).toMatchObject({ kind: 'done' });
 });

@@ -158,10 +158,31 @@ touch -d 2012-01-01 sub sub/deep`);
     const id = await backUp(disk);
     await disk.sh('umount $D/data');
     const restore = { kind: 'restore', backup: id, restore: 'r1' } as const;
-    expect(await disk.work(restore)).toMatchObject({ code: 'BACKUP_REFUSED' });
+    expect(await disk.work({ kind: 'verify', backup: id })).toMatchObject({ code: 'HOST_MOUNT' });
+    expect(await disk.work(restore)).toMatchObject({ code: 'HOST_MOUNT' });
     expect(await disk.sh('ls -A $D/data; ls -A $D | grep -e before -e restore- || true')).toBe('');
     await disk.sh('mount --bind $D/data $D/data');
     await succeeds(disk.work(restore));
+    expect(await disk.sh('cat $D/data/file')).toBe('one');
+  });
+
+  it('that died between its renames is not gone on with while what was mounted at the path is not [F102]', async () => {
+    await using disk = await makeDisk('ext4');
+    if (disk === undefined) return;
+    const mount = 'mount -o loop $D/inner $D/data';
+    await disk.sh(`mkdir $D/data; truncate -s 32M $D/inner; mkfs.ext4 -q -F $D/inner; ${mount}; rmdir $D/data/lost+found
+echo one >$D/data/file`);
+    const id = await backUp(disk);
+    await disk.sh('rm $D/data/file; sync -f $D/data');
+    const strace = ['strace', '-f', '-qq', '-o', '/dev/null', '-e', 'inject=rename:signal=SIGKILL:when=2'];
+    expect(await disk.work({ kind: 'restore', backup: id, restore: 'r1' }, {}, strace)).toBeUndefined();
+    expect(await disk.sh('grep -o \'"state":"open"\' $D/state/restores/r1.json; umount $D/data')).toBe(
+      '"state":"open"',
+    );
+    expect(await disk.work({ kind: 'finish' })).toMatchObject({ code: 'HOST_MOUNT' });
+    expect(await disk.sh('ls -A $D/data')).toBe('');
+    await disk.sh(mount);
+    await succeeds(disk.work({ kind: 'finish' }));
     expect(await disk.sh('cat $D/data/file')).toBe('one');
   });
 

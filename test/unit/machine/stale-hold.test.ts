@@ -34,7 +34,7 @@ interface Node {
 }
 
 /** `room`: what the backup room says is wrong; `restart`: what systemd does when it is asked to start the node. */
-function contextOf(node: Node, { room = '', restart = 'comes up' } = {}): MachineContext {
+function contextOf(node: Node, { room = '', restart = 'comes up', mounts = [] as string[] } = {}): MachineContext {
   const service = {
     nRestarts: 0,
     restart: 'no',
@@ -42,9 +42,17 @@ function contextOf(node: Node, { room = '', restart = 'comes up' } = {}): Machin
     timeoutStopUsec: 0n,
     execMainStartMonotonic: 1n,
   };
-  const facts = () =>
+  const facts = (unit: string) =>
     Promise.resolve({
-      ...{ unitFileState: 'enabled', ...node, subState: '', job: 0, triggeredBy: [], invocationId: 'i1', service },
+      ...{
+        unitFileState: 'enabled',
+        ...(unit.endsWith('mount') ? { activeState: 'inactive' } : node),
+        subState: '',
+        job: 0,
+        triggeredBy: [],
+        invocationId: 'i1',
+        service,
+      },
       ...{ unit: 'demo.service', dropInPaths: [], needDaemonReload: false },
     });
   const start = async () => {
@@ -70,7 +78,7 @@ function contextOf(node: Node, { room = '', restart = 'comes up' } = {}): Machin
   const say = (text: string) => said.push(text);
   return {
     ...{ layout, bus, unit: 'demo.service', files: durableFiles(run), log: { warn: say, error: say } },
-    settings: { node: 'demo', backup: {}, gate: { startTimeout: 1000 } },
+    settings: { node: 'demo', file: 'demo.toml', backup: {}, mounts, gate: { startTimeout: 1000 } },
     clock: { bootId: 'this', monotonic: () => 0n, wait: () => Promise.resolve() },
     heartbeat: { beat: () => undefined, during: <T>(waited: Promise<T>) => waited },
   } as unknown as MachineContext;
@@ -122,6 +130,19 @@ describe('a hold that no open restore needs', () => {
     ).rejects.toMatchObject({ code: 'BACKUP_RESTORE', remedy: 'R' });
     expect(marks()).toEqual([true, false, false]);
     expect(await readFile(layout.restoring, 'utf8')).toBe('b1\n');
+  });
+
+  it('holds on while what the node needs mounted is not: nothing is asked of the room, and the node is not started [F102]', async () => {
+    await hold();
+    const node = { activeState: 'inactive' };
+    await expect(endStaleHold(undefined, contextOf(node, { mounts: ['/srv'] }))).rejects.toMatchObject({
+      code: 'HOST_MOUNT',
+      message: '/srv is not mounted',
+    });
+    expect(orders).toEqual([]);
+    expect(marks()).toEqual([true, false, false]);
+    await endStaleHold(undefined, contextOf(node));
+    expect(marks()).toEqual(NONE);
   });
 
   it('stops what runs all the same before the data is touched', async () => {
