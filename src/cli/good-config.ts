@@ -4,6 +4,7 @@
  * byte, everything is read again.
  */
 import { readdir, readFile, stat } from 'node:fs/promises';
+import { NO_SETTING } from '../config/no-setting.ts';
 import { errnoOf, UpdaterError } from '../errors.ts';
 import { ifThere } from '../if-there.ts';
 import type { NodeName } from '../release.ts';
@@ -21,7 +22,7 @@ type MemoHost = Pick<Host, 'layout' | 'env' | 'uid' | 'version' | 'buildTime' | 
 
 /** Undefined when it cannot be told: a directory that this user may not see, or a variable that sets a key. */
 export async function looksOf({ buildTime, env, layout, version }: MemoHost): Promise<string | undefined> {
-  const sets = Object.keys(env).some((name) => /^NODE_UPDATER_(?!BOOT_ID$|TEST_)/.test(name));
+  const sets = Object.keys(env).some((name) => name.startsWith('NODE_UPDATER_') && !NO_SETTING.test(name));
   if (sets) return undefined;
   try {
     const files = await Promise.all([...layout.globalDropIns, layout.nodes].map(pathsIn));

@@ -5,6 +5,7 @@
 import { parse, TomlError } from 'smol-toml';
 import type { NodeName } from '../release.ts';
 import { mend, type Fragment, type Table } from './fragment.ts';
+import { NO_SETTING } from './no-setting.ts';
 import type { Place, Problem } from './problems.ts';
 import { globalSchema, nodeSchema } from './schema.ts';
 import { leaves, type Leaf } from './shape.ts';
@@ -13,8 +14,6 @@ import { didYouMean } from './suggest.ts';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const PREFIX = 'NODE_UPDATER_';
-/** Ours, but no settings: our units set the first, our test suites the others. */
-const NO_SETTING = /^NODE_UPDATER_(BOOT_ID|TEST_.*)$/;
 
 /** What a variable sets: a key of the global settings, or of one node. */
 interface Target {

@@ -90,9 +90,10 @@ describe('a configuration that was found good', () => {
 
   it('is not remembered when it is broken, nor by who is not root, nor where variables set keys', async () => {
     const host = await testHost();
-    await write(host, { 'good.toml': GOOD });
+    await write(host, { 'good.toml': GOOD, 'test.toml': GOOD });
     await viewConfig(looking(host, 65_534));
-    await viewConfig({ ...looking(host, 0), env: { NODE_UPDATER_GOOD_INTERVAL: '2h' } });
+    for (const name of ['GOOD', 'TEST'])
+      await viewConfig({ ...looking(host, 0), env: { [`NODE_UPDATER_${name}_INTERVAL`]: '2h' } });
     await write(host, { 'good.toml': 'nonsense' });
     await viewConfig(looking(host, 0));
     await expect(memo(host)).rejects.toMatchObject({ code: 'ENOENT' });

@@ -81,6 +81,14 @@ describe('environment variables', () => {
     expect(settings.nodes.map(({ node }) => node)).toEqual(['c']);
   });
 
+  it('set the keys of a node that is called test', () => {
+    using host = configHost();
+    host.write(nodeFile('test'), MINIMAL);
+    const loaded = host.load({ NODE_UPDATER_TEST_INTERVAL: '2h', NODE_UPDATER_TEST_CASES: '3' });
+    expect(loaded.problems).toEqual([]);
+    expect(requireNode(loaded, 'test').interval).toBe(2 * 60 * 60 * 1000);
+  });
+
   it('that our own units and suites set are left alone', () => {
     using host = configHost();
     expect(host.problems({ NODE_UPDATER_BOOT_ID: 'x', NODE_UPDATER_TEST_CASES: '3' })).toEqual([]);
