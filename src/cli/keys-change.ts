@@ -4,13 +4,12 @@
  * Threat: a person in a hurry. A key is only taken by its full fingerprint, which must come from another place than the
  * file; what is about to change is shown; and what would leave a node that nobody can sign for is refused.
  */
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { editKeys, readTrust, writtenKeys, type WrittenKey, type WrittenTrust } from '../config/edit-keys.ts';
 import { loadSettings } from '../config/load.ts';
-import { diskError, EXIT, UpdaterError, type ErrorCode } from '../errors.ts';
+import { diskError, EXIT, UpdaterError } from '../errors.ts';
 import { ifThere } from '../if-there.ts';
-import { LIMITS } from '../limits.ts';
 import { parseFingerprint, type Fingerprint, type NodeName } from '../release.ts';
 import { readCertificates } from '../trust/certificate.ts';
 import { loadKeyState } from '../trust/key-state.ts';
@@ -19,10 +18,10 @@ import { describeKey } from '../trust/openpgp.ts';
 import type { KeyFacts } from '../trust/openpgp.ts';
 import type { CommandOf, Ended } from './command.ts';
 import { oneNode } from './facts.ts';
+import { describeGiven, notGood, readKeyFile } from './given-key.ts';
 import type { Host } from './host.ts';
 import { needsRoot } from './needs-root.ts';
 import type { Format } from './report-error.ts';
-import { requirePaths } from './typed-path.ts';
 
 type Add = Extract<CommandOf<'keys'>, { action: 'add' }>;
 type Remove = Extract<CommandOf<'keys'>, { action: 'remove' }>;
@@ -42,7 +41,7 @@ export async function addKey(command: Add, format: Format, host: Host): Promise<
   const { node, path, text } = await nodeFile(command.node, host);
   const before = readTrust(text);
   const bytes = await readKeyFile(command.file);
-  const facts = await describeGiven(bytes, command, host);
+  const facts = await describeGiven(bytes, command, host.clock().now());
   const known = before.keys.find(({ fingerprint }) => parseFingerprint(fingerprint) === command.fingerprint);
   // A certificate that says that its key is revoked is worth having, of a key that is trusted.
   if (facts.state !== 'good' && (known === undefined || facts.state !== 'revoked')) throw notGood(facts, command.file);
@@ -143,50 +142,18 @@ async function makeIt({ write, before, keys, config, remove }: Change, host: Hos
 
 async function nodeFile(name: string | undefined, host: Host): Promise<{ node: NodeName; path: string; text: string }> {
   const node = oneNode(name, host);
-  const path = `${host.layout.nodes}/${node}.toml`;
+  const named = `${host.layout.nodes}/${node}.toml`;
   const entries = loadSettings(host.layout, host.env, host.uid).nodes.get(node) ?? [];
   const other = entries.find(({ key, origin }) => key.startsWith('trust.') && origin.type === 'variable');
   if (other !== undefined) {
     throw byHand(`${node} has ${other.key} from the environment`, 'Change the variable that says so.');
   }
   try {
+    // Where it is a link, what it leads to is changed, and not the link.
+    const path = await realpath(named);
     return { node, path, text: await readFile(path, 'utf8') };
   } catch (error) {
-    throw diskError(error, 'read', path);
-  }
-}
-
-/** Its owner does not matter: the fingerprint says whether it is the right one. */
-async function readKeyFile(file: string): Promise<Buffer> {
-  await requirePaths([{ from: 'FILE', path: file, is: 'file', what: 'the file of the publisher’s public key' }]);
-  try {
-    const { size } = await stat(file);
-    if (size > LIMITS.keyFile) throw keyFile(file, `is larger than ${LIMITS.keyFile} bytes`);
-    return await readFile(file);
-  } catch (error) {
-    throw diskError(error, 'read', file);
-  }
-}
-
-async function describeGiven(bytes: Buffer, { file, fingerprint }: Add, host: Host): Promise<KeyFacts> {
-  const [certificate, ...more] = certificatesIn(bytes, file);
-  if (certificate === undefined || more.length > 0) {
-    throw keyFile(
-      file,
-      `holds ${1 + more.length} keys; export the one that is meant: gpg --armor --export ${fingerprint}`,
-    );
-  }
-  if (certificate.fingerprint !== fingerprint) {
-    throw keyFile(file, `holds ${certificate.fingerprint}, not ${fingerprint}`);
-  }
-  return describeKey(certificate, host.clock().now());
-}
-
-function certificatesIn(bytes: Buffer, file: string): ReturnType<typeof readCertificates> {
-  try {
-    return readCertificates(bytes);
-  } catch (error) {
-    throw keyFile(file, error instanceof Error ? error.message : String(error), error);
+    throw diskError(error, 'read', named);
   }
 }
 
@@ -266,26 +233,6 @@ function edited(text: string, keys: readonly WrittenKey[], path: string): string
 
 function lifeOf({ expires }: KeyFacts): string {
   return expires === undefined ? 'does not expire' : `expires on ${new Date(expires).toISOString().slice(0, 10)}`;
-}
-
-const STATE_CODES: Readonly<Record<Exclude<KeyFacts['state'], 'good'>, ErrorCode>> = {
-  expired: 'TRUST_KEY_EXPIRED',
-  revoked: 'TRUST_KEY_REVOKED',
-  unusable: 'TRUST_KEY_UNUSABLE',
-};
-
-function notGood({ state, problem, fingerprint }: KeyFacts, file: string): UpdaterError {
-  const code = state === 'good' ? 'INTERNAL' : STATE_CODES[state];
-  return new UpdaterError(code, `the key ${fingerprint} in ${file} ${problem ?? 'does not count'}`, {
-    remedy: 'Nothing was changed. Ask the publisher for a key that can sign, and for its fingerprint.',
-  });
-}
-
-function keyFile(file: string, problem: string, cause?: unknown): UpdaterError {
-  return new UpdaterError('TRUST_KEY_FILE', `${file} ${problem}`, {
-    remedy: 'Nothing was changed. Compare the fingerprint with what the publisher states in a second place.',
-    cause,
-  });
 }
 
 function notTrusted(fingerprint: Fingerprint, node: NodeName): UpdaterError {

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parseArgs } from '../../../src/cli/args.ts';
@@ -11,9 +11,8 @@ import { durableFiles } from '../../../src/host/files.ts';
 import { run } from '../../../src/host/run.ts';
 import { layoutAt } from '../../../src/layout.ts';
 import type { NodeName } from '../../../src/release.ts';
-import { keySetText } from '../../../src/trust/key-set.ts';
 import { nextKeyState, saveKeyState } from '../../../src/trust/key-state.ts';
-import { certificatesOf } from '../../../src/trust/key-set.ts';
+import { certificatesOf, keySetText } from '../../../src/trust/key-set.ts';
 import { exportKey, makeKeyAt, setOf, signText, type MadeKey } from '../trust/key-chain.ts';
 import { realGpg, scratch, type Gpg, type Scratch } from '../trust/support.ts';
 
@@ -58,7 +57,6 @@ async function configure(trusted: readonly MadeKey[], threshold = 1, node = 'dem
   for (const key of trusted) await writeFile(inKeys(`${key.user}.asc`), key.armoured, { mode: 0o644 });
 }
 
-/** As a publisher hands its keys out, or a keyring of a package holds them: all in one file. */
 async function configureTogether(trusted: readonly MadeKey[], threshold = 1): Promise<void> {
   await configure(trusted, threshold);
   const text = await readFile(nodeFile(), 'utf8');
@@ -229,9 +227,7 @@ describe('keys add', () => {
     expect(said).not.toContain('begins again');
     expect(await readdir(layoutAt(place.path).keys)).toEqual([`${fingerprintOf(a)}.asc`, 'both.asc']);
     expect(await type('verify', '--json')).toBe(0);
-    expect(answered).toMatchObject({
-      operator: { keys: [{ file: inKeys(`${fingerprintOf(a)}.asc`) }, { file: inKeys('both.asc') }] },
-    });
+    expect(answered).toMatchObject({ operator: { keys: [{ file: inKeys(`${fingerprintOf(a)}.asc`) }, {}] } });
   });
 
   it('refuses a key that is not the one, two keys, no key, and one that cannot sign, and changes nothing [F042]', async () => {
@@ -251,9 +247,14 @@ describe('keys add', () => {
     expect(await readdir(layoutAt(place.path).keys)).toEqual(['a.asc']);
   });
 
-  it('gives a new node its first key', async () => {
-    await writeFile(nodeFile(), 'binary = "bin/demod"\n[source]\nurl = "https://example.org/manifest.json"\n');
+  it('gives a new node its first key, in the file that a link in nodes.d leads to', async () => {
+    await symlink(join(place.path, 'kept.toml'), nodeFile());
+    await writeFile(
+      join(place.path, 'kept.toml'),
+      'binary = "bin/demod"\n[source]\nurl = "https://example.org/manifest.json"\n',
+    );
     await type('add', await handed(a), '--fingerprint', fingerprintOf(a));
+    expect(await readlink(nodeFile())).toBe(join(place.path, 'kept.toml'));
     expect(await type('verify')).toBe(0);
   });
 });
