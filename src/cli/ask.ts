@@ -124,7 +124,7 @@ async function followRequest(
   const { node, layout } = target;
   let left = HAND_OVERS;
   const followed = await follow(
-    { ledger: layout.ledger, request: request.id, after: before.length },
+    { ledger: layout.ledger, request: request.id, after: before.at(-1)?.n ?? 0 },
     {
       clock: host.clock(),
       alive: orBelieved(() => isAlive(target, bus, host), host),

@@ -40,7 +40,7 @@ export interface Followable {
   readonly ledger: string;
   /** The request's id. */
   readonly request: string;
-  /** How many records there were when it was left. */
+  /** Number of the last record that there was when it was left. */
   readonly after: number;
 }
 
@@ -56,9 +56,10 @@ export async function follow(what: Followable, deps: FollowDeps): Promise<Follow
   let quiet = 0;
   for (;;) {
     const { records } = await readLedger(what.ledger);
-    for (const record of records.slice(seen)) deps.onRecord(record);
-    seen = Math.max(seen, records.length);
-    const end = endOf(records.slice(what.after), what.request);
+    for (const record of records) if (record.n > seen) deps.onRecord(record);
+    seen = Math.max(seen, records.at(-1)?.n ?? 0);
+    const fresh = records.filter(({ n }) => n > what.after);
+    const end = endOf(fresh, what.request);
     if (end !== undefined) return end;
     if (deps.signal.aborted) return { kind: 'interrupted' };
     if (quiet >= PATIENCE) {

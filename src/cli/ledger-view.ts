@@ -18,15 +18,16 @@ export async function viewLedger(path: string): Promise<LedgerView> {
     if (error instanceof UpdaterError) return { records: [], damage: error };
     throw error;
   }
-  const whole = attempt(bytes, path);
-  return whole.damage === undefined ? whole : { records: goodPart(bytes, path), damage: whole.damage };
+  const { damage, records } = attempt(bytes, path);
+  return damage === undefined ? { records } : { records: goodPart(bytes, path), damage };
 }
 
-function attempt(bytes: Buffer, path: string): LedgerView {
+function attempt(bytes: Buffer, path: string): LedgerView & { readonly lines: number } {
   try {
-    return { records: parseLedger(bytes, path).records };
+    const { records, lines } = parseLedger(bytes, path);
+    return { records, lines };
   } catch (error) {
-    if (error instanceof UpdaterError) return { records: [], damage: error };
+    if (error instanceof UpdaterError) return { records: [], lines: 0, damage: error };
     throw error;
   }
 }
@@ -39,9 +40,9 @@ function goodPart(bytes: Buffer, path: string): readonly LedgerRecord[] {
   let high = ends.length;
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);
-    const { records, damage } = attempt(bytes.subarray(0, ends[middle]), path);
+    const { lines, damage } = attempt(bytes.subarray(0, ends[middle]), path);
     // A last line that is no JSON passes for a torn tail.
-    if (damage === undefined && records.length === middle) low = middle;
+    if (damage === undefined && lines === middle) low = middle;
     else high = middle;
   }
   return attempt(bytes.subarray(0, ends[low]), path).records;

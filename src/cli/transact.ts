@@ -1,6 +1,7 @@
 /** `transact NODE`: what node-updater@NODE.service runs. One run of one node's transaction, under the node's lock. */
 import { loadSettings, requireNode } from '../config/load.ts';
 import type { ExitCode } from '../errors.ts';
+import { forgetOld } from '../machine/forget.ts';
 import { openLedger } from '../machine/ledger.ts';
 import { watchOwnUnit } from '../machine/own-unit.ts';
 import { takeRequest } from '../machine/request.ts';
@@ -25,6 +26,7 @@ export async function transact({ node }: CommandOf<'transact'>, host: Host): Pro
   await using lock = await host.lock(layout.lock, 'a transaction');
   log.debug(`Holds ${lock.path}`);
   const clock = host.clock();
+  await forgetOld(layout.ledger, files, log);
   const ledger = await openLedger(layout.ledger, files, clock);
   const request = await takeRequest(layout, clock, log);
   const bus = await host.bus(log);

@@ -4,6 +4,8 @@
  *
  * A torn last line (power cut in the middle of an append) is dropped. Anything wrong before it stops this node for the
  * operator: nothing is deleted, nothing is guessed, and the daemon keeps running (DESIGN.md section 5).
+ *
+ * The first line may stand for what was forgotten (machine/forget.ts): the chain goes on from there.
  */
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -14,8 +16,27 @@ import type { Entry, LedgerRecord } from './record.ts';
 
 const FIRST = '0'.repeat(64);
 
+/** The first line of a ledger whose oldest lines were forgotten. A format: it stays when code is renamed. */
+export interface Head {
+  readonly v: 1;
+  readonly forgotten: {
+    /** Number and hash of the last line that went: the next one continues it. */
+    readonly n: number;
+    readonly last: string;
+    /** What still matters of them, and the SHA-256 of that as JSON. */
+    readonly kept: readonly LedgerRecord[];
+    readonly digest: string;
+  };
+}
+
 export interface LedgerText {
   readonly records: readonly LedgerRecord[];
+  /** How many of the records stand in the head. */
+  readonly kept: number;
+  /** How many good lines there are. */
+  readonly lines: number;
+  /** Number of the last good line; those that were forgotten count. */
+  readonly n: number;
   /** Bytes up to the end of the last good line; what follows is a torn tail. */
   readonly goodBytes: number;
   readonly torn: boolean;
@@ -31,24 +52,51 @@ export interface Ledger {
 /** Pure: checks the chain of `bytes`. Throws HOST_LEDGER when anything but the last line is wrong. */
 export function parseLedger(bytes: Buffer, path: string): LedgerText {
   const records: LedgerRecord[] = [];
-  let start = 0;
-  let last = FIRST;
-  while (start < bytes.length) {
-    const newline = bytes.indexOf(0x0a, start);
+  const all = { records, kept: 0, lines: 0, n: 0, goodBytes: 0, torn: false, last: FIRST };
+  while (all.goodBytes < bytes.length) {
+    const newline = bytes.indexOf(0x0a, all.goodBytes);
     const end = newline === -1 ? bytes.length : newline;
-    const line = bytes.subarray(start, end);
+    const line = bytes.subarray(all.goodBytes, end);
     const value = newline === -1 ? undefined : parseJson(line);
     if (value === undefined) {
-      if (hasMore(bytes, newline)) throw corrupt(path, records.length + 1, 'not JSON');
-      return { records, goodBytes: start, torn: true, last };
+      if (hasMore(bytes, newline)) throw corrupt(path, all.lines + 1, 'not JSON');
+      return { ...all, torn: true };
     }
-    const record = checkRecord(value, last, records.length + 1);
-    if (typeof record === 'string') throw corrupt(path, records.length + 1, record);
-    records.push(record);
-    last = sha256(line);
-    start = end + 1;
+    const read = all.lines === 0 && 'forgotten' in value ? readHead(value) : readRecord(value, line, all);
+    if (typeof read === 'string') throw corrupt(path, all.lines + 1, read);
+    for (const record of read.records) records.push(record);
+    Object.assign(all, { n: read.n, last: read.last, kept: all.kept + read.kept });
+    all.lines += 1;
+    all.goodBytes = end + 1;
   }
-  return { records, goodBytes: start, torn: false, last };
+  return all;
+}
+
+/** What a line adds, and where the chain stands after it. */
+interface Read {
+  readonly records: readonly LedgerRecord[];
+  readonly kept: number;
+  readonly n: number;
+  readonly last: string;
+}
+
+function readHead(value: object): Read | string {
+  const { v, forgotten } = value as Partial<Head>;
+  if (v !== 1) return newer(v);
+  if (forgotten === undefined || !Array.isArray(forgotten.kept) || digestOf(forgotten.kept) !== forgotten.digest)
+    return 'what it keeps of forgotten records is not what was written';
+  const { kept, n, last } = forgotten;
+  return { records: kept, kept: kept.length, n, last };
+}
+
+function readRecord(value: object, line: Buffer, { last, n }: Pick<LedgerText, 'last' | 'n'>): Read | string {
+  const record = checkRecord(value, last, n + 1);
+  return typeof record === 'string' ? record : { records: [record], kept: 0, n: n + 1, last: sha256(line) };
+}
+
+/** Of what a head keeps. */
+export function digestOf(kept: readonly LedgerRecord[]): string {
+  return sha256(Buffer.from(JSON.stringify(kept)));
 }
 
 /** Reads without changing anything: for `status`, `history`, and for everyone who may not write. */
@@ -61,14 +109,14 @@ export async function openLedger(path: string, files: Files, clock: Clock): Prom
   const text = await readLedger(path);
   if (text.torn) await files.truncate(path, text.goodBytes);
   const records = [...text.records];
-  let last = text.last;
+  let { n, last } = text;
   let size = text.goodBytes;
   return {
     records,
     async append(entry) {
       const record: LedgerRecord = {
         v: 1,
-        n: records.length + 1,
+        n: n + 1,
         prev: last,
         at: new Date(clock.now()).toISOString(),
         boot: clock.bootId,
@@ -87,6 +135,7 @@ export async function openLedger(path: string, files: Files, clock: Clock): Prom
       }
       size += line.length + 1;
       last = sha256(line);
+      n += 1;
       records.push(record);
       return record;
     },
@@ -121,11 +170,15 @@ function parseJson(line: Buffer): object | undefined {
 /** The record, or what is wrong with it. */
 function checkRecord(value: object, expectedPrev: string, expectedN: number): LedgerRecord | string {
   const record = value as Partial<LedgerRecord>;
-  if (record.v !== 1) return `format ${JSON.stringify(record.v)} is of a newer node-updater`;
+  if (record.v !== 1) return newer(record.v);
   if (record.n !== expectedN) return `record number ${JSON.stringify(record.n)} where ${expectedN} was expected`;
   if (record.prev !== expectedPrev) return 'its hash does not continue the record before it';
   if (typeof (record.entry as { kind?: unknown } | undefined)?.kind !== 'string') return 'no entry';
   return record as LedgerRecord;
+}
+
+function newer(format: unknown): string {
+  return `format ${JSON.stringify(format)} is of a newer node-updater`;
 }
 
 /** Zeros at the end are what a file system leaves of an append that a power cut interrupted. */

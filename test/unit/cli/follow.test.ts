@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { endOf, follow, type FollowDeps } from '../../../src/cli/follow.ts';
 import { makeNarrator } from '../../../src/cli/record-text.ts';
+import { shortened } from '../../../src/machine/forget.ts';
 import { openLedger } from '../../../src/machine/ledger.ts';
 import type { Entry } from '../../../src/machine/record.ts';
 import {
@@ -75,6 +77,24 @@ async function followWhile(host: TestHost, entries: readonly Entry[], changes: P
 }
 
 describe('follow', () => {
+  it('goes on where the ledger has forgotten what was before', async () => {
+    const host = await testHost();
+    const { ledger: path } = host.place;
+    const answer = (request: string): Entry => ({ kind: 'answer', request, exit: 0, message: '' });
+    await writeLedger(
+      path,
+      host.files,
+      Array.from({ length: 30 }, () => answer('another')),
+    );
+    await writeFile(path, shortened(await readFile(path), path, 3));
+    await (await openLedger(path, host.files, tickingClock())).append(answer(REQUEST));
+    const seen: number[] = [];
+    const onRecord: FollowDeps['onRecord'] = ({ n }) => void seen.push(n);
+    const end = await follow({ ledger: path, request: REQUEST, after: 30 }, deps({ onRecord }));
+    expect(end).toMatchObject({ kind: 'answered', exit: 0 });
+    expect(seen).toEqual([31]);
+  });
+
   it('sees each record of a transaction as it is written, and ends with it', async () => {
     const host = await testHost();
     const { followed, seen } = await followWhile(host, committed(upgrade('t1', '1.0.0', '2.0.0', REQUEST)));

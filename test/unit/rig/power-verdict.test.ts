@@ -61,7 +61,8 @@ function seen(situation: Situation): Seen {
   const { at, versions = RIGHT, staged = [OLD, NEW], verdict = HOLDS, dropIn = DROP_IN, serial = 7 } = situation;
   const links: Links = { current: OLD, fallback: undefined, ...situation.links };
   const back: Links = { current: links.fallback ?? links.current, fallback: undefined, ...situation.booted };
-  const ledger = { value: { records: recordsOf(ledgerAt(at)), goodBytes: 0, torn: false, last: '' } };
+  const records = recordsOf(ledgerAt(at));
+  const ledger = { value: { records, kept: 0, lines: 0, n: 0, goodBytes: 0, torn: false, last: '' } };
   return {
     disk: {
       links: { value: links },
