@@ -5,12 +5,13 @@
 import { exists } from '../if-there.ts';
 import { loadSettings } from '../config/load.ts';
 import { describeProblem, type Problem } from '../config/problems.ts';
-import { EXIT, UpdaterError, type ExitCode } from '../errors.ts';
+import { CODES, EXIT, UpdaterError, type ExitCode } from '../errors.ts';
 import type { Clock, Files, Log, SystemBus } from '../host/ports.ts';
 import type { Layout } from '../layout.ts';
 import { readLedger } from '../machine/ledger.ts';
 import { findOpen } from '../machine/recover.ts';
 import { leaveRequest } from '../machine/request.ts';
+import { failureOf } from '../machine/run.ts';
 import { readCheckState } from '../machine/state-files.ts';
 import type { NodeSettings, Settings } from '../settings.ts';
 import { isDue } from './due.ts';
@@ -72,9 +73,9 @@ async function runNode(settings: NodeSettings, deps: RunDeps): Promise<ExitCode>
     await askIfDue(settings, deps);
     return EXIT.done;
   } catch (error) {
-    if (!(error instanceof UpdaterError)) throw error;
-    deps.log.error(`${node}: ${error.message}. ${error.remedy}`, { node, code: error.code });
-    return error.exit;
+    const { code, message, remedy } = failureOf(error);
+    deps.log.error(`${node}: ${message}. ${remedy}`, { node, code });
+    return CODES[code].exit;
   }
 }
 

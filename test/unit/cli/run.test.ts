@@ -14,7 +14,8 @@ url = "https://example.org/${source}/manifest.json"
 keys = [ { file = "node.asc", fingerprint = "${'AB'.repeat(20)}" } ]
 `;
 
-async function runOn(host: TestHost, nodes: Readonly<Record<string, string>>) {
+/** `broken`: the unit for which the bus throws what nobody foresaw. */
+async function runOn(host: TestHost, nodes: Readonly<Record<string, string>>, broken = '') {
   const clock = tickingClock();
   await host.files.makeDirectory(host.layout.nodes, 0o755);
   await host.files.makeDirectory(host.layout.keys, 0o755);
@@ -24,7 +25,10 @@ async function runOn(host: TestHost, nodes: Readonly<Record<string, string>>) {
   const started: string[] = [];
   const errors: string[] = [];
   const log = { ...silentLog(), error: (message: string) => errors.push(message) };
-  const bus = { startNoWait: (unit: string) => Promise.resolve(void started.push(unit)) };
+  const bus = {
+    startNoWait: (unit: string) =>
+      unit === broken ? Promise.reject(new TypeError('a fault')) : Promise.resolve(void started.push(unit)),
+  };
   const exit = await runNodes(settings, problems, { ...host, clock, log, bus: () => Promise.resolve(bus) });
   return { exit, started, errors, clock };
 }
@@ -93,5 +97,13 @@ describe('run', () => {
     expect(exit).toBe(1);
     expect(started).toEqual(['node-updater@other.service']);
     expect(errors.join()).toContain(host.place.ledger);
+  });
+
+  it('tells of what nobody foresaw at one node, exits 1, and the other nodes still run', async () => {
+    const host = await testHost();
+    const { exit, started, errors } = await runOn(host, { a: TOML('a'), b: TOML('b') }, 'node-updater@a.service');
+    expect(exit).toBe(1);
+    expect(started).toEqual(['node-updater@b.service']);
+    expect(errors.join()).toMatch(/^a: TypeError: a fault[^]*Please report it/);
   });
 });
