@@ -6,6 +6,9 @@ import { UpdaterError } from '../errors.ts';
 import { parseNodeName } from '../release.ts';
 import type { Invocation } from './command.ts';
 
+/** As yargs reads a switch. */
+const JSON_WORDS: readonly string[] = ['--json', '--json=true'];
+
 const ROOMS = ['transact', 'fetch', 'probe', 'backup-room'] as const;
 
 export function quickInvocation(argv: readonly string[]): Invocation | undefined {
@@ -15,7 +18,7 @@ export function quickInvocation(argv: readonly string[]): Invocation | undefined
   const room = ROOMS.find((candidate) => candidate === name);
   if (room !== undefined) return { command: { name: room, node: nodeOf(room, rest) }, format: 'text' };
   if (name !== 'status') return undefined;
-  const words = rest.filter((word) => word !== '--json');
+  const words = rest.filter((word) => !JSON_WORDS.includes(word));
   const [node] = words;
   if (words.length > 1 || node?.startsWith('-') === true) return undefined;
   return { command: { name, ...(node === undefined ? {} : { node }) }, format: formatOf(argv) };
@@ -23,7 +26,7 @@ export function quickInvocation(argv: readonly string[]): Invocation | undefined
 
 /** Also for what could not be parsed: whoever asked for JSON wants the error in JSON. */
 export function formatOf(argv: readonly string[]): 'text' | 'json' {
-  return argv.includes('--json') ? 'json' : 'text';
+  return argv.some((word) => JSON_WORDS.includes(word)) ? 'json' : 'text';
 }
 
 function nodeOf(room: string, rest: readonly string[]) {

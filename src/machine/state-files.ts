@@ -49,8 +49,8 @@ export async function writeCheckState(state: CheckState, layout: NodeLayout, fil
 
 function parse(text: string): CheckState | undefined {
   try {
-    const value = JSON.parse(text) as CheckState;
-    return (value as { schema: unknown }).schema === 1 && typeof value.at === 'number' ? value : undefined;
+    const value = JSON.parse(text) as { readonly schema?: unknown; readonly at?: unknown } | null;
+    return value?.schema === 1 && typeof value.at === 'number' ? (value as CheckState) : undefined;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

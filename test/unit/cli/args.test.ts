@@ -51,6 +51,7 @@ describe('parseArgs', () => {
   it('knows --json wherever it stands', async () => {
     expect((await parse('--json history workerd')).format).toBe('json');
     expect((await parse('history workerd --json')).format).toBe('json');
+    expect((await parse('history workerd --json=true')).format).toBe('json');
   });
 
   it.each([
