@@ -1,12 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { open, readFile } from 'node:fs/promises';
-import { errnoOf, UpdaterError } from '../errors.ts';
+import { UpdaterError } from '../errors.ts';
 import type { ProbeLine, ProbeOrder } from '../orders.ts';
 import type { VersionProbe } from '../settings.ts';
 import type { ActivationContext } from './context.ts';
-
-/** A report longer than this is not read on: the room's program is not believed to be sane. */
-const MAX_REPORT_BYTES = 16 * 1024 * 1024;
+import { followReport } from './probe-report.ts';
 
 const ROOM_MARGIN = 15_000;
 
@@ -21,7 +18,7 @@ export async function askVersion(program: string, probe: VersionProbe, context: 
   const timeout = Math.max(settings.gate.timeout, 10_000);
   const id = await order({ schema: 1, id: randomUUID(), kind: 'version', program, version: probe, timeout }, context);
   const job = await heartbeat.during(bus.start(room(context), timeout + ROOM_MARGIN));
-  const line = parseLines(await readFileOrEmpty(context.layout.probeReport), id)[0];
+  const [line] = await followReport(context.layout.probeReport, id)();
   if (line?.kind === 'version' || line?.kind === 'version-failed') return line;
   throw new UpdaterError(
     'HOST_PROBE_ROOM',
@@ -48,13 +45,16 @@ export async function startRounds(from: bigint, context: ActivationContext): Pro
   const id = await order({ schema: 1, id: randomUUID(), kind: 'rounds', probes, interval, timeout }, context);
   await bus.startNoWait(room(context));
   const countedFrom = from + BigInt(grace) * 1000n;
+  const report = followReport(layout.probeReport, id);
+  const rounds: (readonly string[])[] = [];
   return {
     async read() {
       await mustGoOn(room(context), context);
-      const lines = parseLines(await readFileOrEmpty(layout.probeReport), id);
-      return lines.flatMap((line) =>
-        line.kind === 'round' && (line.failures.length === 0 || BigInt(line.at) >= countedFrom) ? [line.failures] : [],
-      );
+      for (const line of await report()) {
+        if (line.kind === 'round' && (line.failures.length === 0 || BigInt(line.at) >= countedFrom))
+          rounds.push(line.failures);
+      }
+      return rounds;
     },
     async [Symbol.asyncDispose]() {
       await bus.stop(room(context), ROOM_MARGIN);
@@ -79,42 +79,4 @@ async function order(probeOrder: ProbeOrder, context: ActivationContext): Promis
   await files.remove(layout.probeReport);
   await files.replace(layout.probeOrder, JSON.stringify(probeOrder), 0o644);
   return probeOrder.id;
-}
-
-async function readFileOrEmpty(path: string): Promise<string> {
-  try {
-    await using file = await open(path, 'r');
-    const { size } = await file.stat();
-    if (size > MAX_REPORT_BYTES) {
-      throw new UpdaterError('HOST_PROBE_ROOM', `${path} is larger than ${MAX_REPORT_BYTES} bytes`, {
-        remedy: 'Look for an exec probe that never ends.',
-      });
-    }
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return '';
-    throw error;
-  }
-}
-
-/** The whole lines of one order; a line that is still being written is left for the next look. */
-function parseLines(text: string, id: string): ProbeLine[] {
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-  return whole
-    .split('\n')
-    .filter((line) => line !== '')
-    .map(parseLine)
-    .filter((line) => line.id === id);
-}
-
-function parseLine(line: string): ProbeLine {
-  try {
-    const value = JSON.parse(line) as Partial<ProbeLine> | null;
-    if (typeof value?.id === 'string' && typeof value.kind === 'string') return value as ProbeLine;
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-  }
-  throw new UpdaterError('HOST_PROBE_ROOM', `The probe room wrote a line that is no report: ${line.slice(0, 200)}`, {
-    remedy: 'Look for a program that writes into the report of the probe room in its place.',
-  });
 }

@@ -155,7 +155,7 @@ function versionSettings(set: NodeFragment): VersionProbe | undefined {
   return { args: given(set.version.args), pattern: given(set.version.pattern) };
 }
 
-/** What a report can hold (activation/probe-room.ts): with more, no version would ever be committed. */
+/** What a report can hold (activation/probe-report.ts): with more, no version would ever be committed. */
 const MOST_ROUNDS = 100_000;
 
 function gateSettings(set: NodeFragment, context: NodeContext, desk: Desk): GateSettings {
