@@ -120,7 +120,7 @@ function contextOf(w: World): MachineContext {
   return {
     layout,
     unit: 'demo.service',
-    settings: { node: 'demo', gate, backup: {} },
+    settings: { node: 'demo', gate, backup: {}, mounts: [] },
     log: { warn: () => undefined },
     files: recordingFiles(),
     clock: { ...stillClock(), bootId: '0', wait: () => Promise.resolve(void goOn(w)) },
